@@ -1,0 +1,122 @@
+"""What an operator is. One entry says everything: arguments, shape, weights, MACs, PyTorch source, documentation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from math import prod
+from typing import Any, Final, Literal
+
+from nas.graph.types import TensorType
+
+Kind = Literal["size", "int", "float", "bool", "str", "axis", "axes"]
+Types = tuple[TensorType, ...]
+Attributes = Mapping[str, Any]
+
+REQUIRED: Final = object()
+
+
+@dataclass(frozen=True)
+class Argument:
+    """One argument besides the tensors. A `size` is a positive integer; an `axis` is the name of one, or None."""
+
+    name: str
+    kind: Kind
+    doc: str
+    default: Any = REQUIRED
+    options: tuple[str, ...] = ()  # of a `str`: the words it may be
+    low: float | None = None  # of a number: its smallest and largest value
+    high: float | None = None
+
+
+@dataclass(frozen=True)
+class Weight:
+    """A tensor that an operator owns. `trainable` parameters learn, other parameters are frozen; a buffer is neither."""
+
+    name: str
+    shape: tuple[int, ...]
+    trainable: bool = True
+    buffer: bool = False
+
+    @property
+    def size(self) -> int:
+        return prod(self.shape)
+
+
+@dataclass(frozen=True)
+class Module:
+    """The constructor of an operator's torch module, as data: `target(*args, **kwargs)` + `suffix`.
+
+    `target` is `nn.Linear` and the like, or a class of `nas.layers` by its bare name.
+    """
+
+    target: str
+    args: tuple[Any, ...] = ()
+    kwargs: tuple[tuple[str, Any], ...] = ()
+    suffix: str = ""
+
+
+def no_weights(types: Types, attrs: Attributes) -> tuple[Weight, ...]:
+    return ()
+
+
+def no_macs(types: Types, attrs: Attributes, out: TensorType) -> int:
+    return 0
+
+
+def no_module(types: Types, attrs: Attributes) -> Module | None:
+    return None
+
+
+@dataclass(frozen=True)
+class Operator:
+    """One operator of the language.
+
+    Args:
+        name: as written in equations.
+        equation: what it computes, in one line of mathematics.
+        doc: a sentence or two for users; `source` cites where it comes from.
+        arity: the fewest and the most tensors it takes (None: any number).
+        arguments: the others, in the order in which they may be given by position.
+        infer: `(types, attrs) -> type` of the result; raises `ShapeError` with both types in the message.
+        weights: `(types, attrs) -> ` every parameter and buffer it owns.
+        macs: `(types, attrs, out) -> ` multiply-accumulates for one sample, counting contractions only.
+        module: `(types, attrs) -> ` constructor of its torch module, None for a function.
+        forward: `(types, attrs, out, module, args) -> ` a torch expression. `module` is how the source reaches the module
+            (`self.linear`), `args` the expressions of the inputs. Tensors have the batch first, so axis i is dimension i + 1.
+        layers: dotted paths of what the exported file must carry, such as `nas.layers.kan:SplineLinear`.
+        cohort: dotted path of the rule that trains many at once; empty until there is one.
+        commutative: the order of the inputs does not matter.
+        keeps_zero: `(attrs) -> ` whether zero inputs give a zero result, in training too.
+        random: draws fresh numbers in training, so equal calls are not equal values.
+        view: the result shares its input's memory.
+    """
+
+    name: str
+    equation: str
+    doc: str
+    infer: Callable[[Types, Attributes], TensorType]
+    forward: Callable[[Types, Attributes, TensorType, str, list[str]], str]
+    arity: tuple[int, int | None] = (1, 1)
+    arguments: tuple[Argument, ...] = ()
+    source: str = ""
+    weights: Callable[[Types, Attributes], tuple[Weight, ...]] = no_weights
+    macs: Callable[[Types, Attributes, TensorType], int] = no_macs
+    module: Callable[[Types, Attributes], Module | None] = no_module
+    layers: tuple[str, ...] = ()
+    cohort: str = ""
+    commutative: bool = False
+    keeps_zero: Callable[[Attributes], bool] = field(default=lambda attrs: False)
+    random: bool = False
+    view: bool = False
+
+
+TABLE: dict[str, Operator] = {}
+
+
+def register(operator: Operator) -> Operator:
+    """Add an operator to the table. Raises: ValueError: the name is taken."""
+    if operator.name in TABLE:
+        raise ValueError(f"operator `{operator.name}` is registered twice")
+    TABLE[operator.name] = operator
+    return operator
