@@ -1,0 +1,26 @@
+"""Tasks: data, loss and metrics that a candidate is put through. `load_task` finds one by name or file; `TASKS` ships."""
+
+from evaluators.tasks.arrays import task_from_arrays
+from evaluators.tasks.criteria import Criterion, CrossEntropy, Reconstruction, SquaredError
+from evaluators.tasks.load import load_subject, load_task
+from evaluators.tasks.shipped import TASKS
+from evaluators.tasks.task import Data, Resident, SealedSplit, Split, Task, Tensors
+from evaluators.tasks.user_file import OwnEvaluator
+
+__all__ = [
+    "TASKS",
+    "Criterion",
+    "CrossEntropy",
+    "Data",
+    "OwnEvaluator",
+    "Reconstruction",
+    "Resident",
+    "SealedSplit",
+    "Split",
+    "SquaredError",
+    "Task",
+    "Tensors",
+    "load_subject",
+    "load_task",
+    "task_from_arrays",
+]

@@ -1,0 +1,204 @@
+"""From plain arrays to a task: what kind it is, whether the numbers are usable, splits, standardisation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any, Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evaluators.tasks.criteria import Criterion, CrossEntropy, SquaredError
+from evaluators.tasks.splits import divide
+from evaluators.tasks.task import Data, SealedSplit, Split, Task
+from nas.errors import TaskError, nearest
+
+Array = NDArray[Any]
+Kind = Literal["classification", "regression"]
+Standardise = Literal["columns", "whole", "none"]
+Missing = Literal["error", "mean"]
+
+# Whole numbers with more values than this are quantities, not classes, unless the user says otherwise.
+MOST_CLASSES_GUESSED = 20
+
+
+def task_from_arrays(
+    inputs: Array | Sequence[Array],
+    targets: Array,
+    *,
+    name: str = "arrays",
+    doc: str = "",
+    kind: Kind | None = None,
+    groups: Array | None = None,
+    split: Array | None = None,
+    test: float = 0.2,
+    validation: float = 0.2,
+    split_seed: int = 0,
+    standardise: Standardise | None = None,
+    missing: Missing = "error",
+    criterion: Criterion | None = None,
+) -> Task:
+    """A task over arrays in memory; splits and standardisation are made here, from the training part alone.
+
+    Args:
+        inputs: `(n, ...)` numbers, or several such arrays, one per model input; `(n,)` counts as `(n, 1)`.
+        targets: `(n,)` classes (text, whole numbers, truth values) or `(n, ...)` numbers.
+        name: for messages.
+        doc: one line for people.
+        kind: guessed when None: text, truth values and at most 20 different whole numbers are classes.
+        groups: `(n,)`; samples of one group stay in one part.
+        split: `(n,)` of `train`, `validation`, `test`.
+        test: share of all samples, unless `split` says which.
+        validation: share of what is not test, unless `split` says which.
+        split_seed: of the division.
+        standardise: input numbers by `columns`, as a `whole`, or not at all (`none`); None: columns for samples of one axis,
+            the whole otherwise. Regression targets are always standardised; metrics are in their own units.
+        missing: NaN in an input is an `error`, or becomes the `mean` of its place over the training samples.
+        criterion: a user's own loss and metrics.
+    Raises: TaskError: lengths disagree, a number is missing or not finite, too few samples or classes, an option is out of range.
+    """
+    _one_of("kind", kind, get_args(Kind), name)
+    _one_of("standardise", standardise, get_args(Standardise), name)
+    _one_of("missing", missing, get_args(Missing), name)
+    listed = [inputs] if isinstance(inputs, np.ndarray) else list(inputs)
+    gaps = missing == "mean"
+    arrays = [_numbers(np.asarray(array), f"input {number}", name, gaps) for number, array in enumerate(listed)]
+    if not arrays:
+        raise TaskError(f"{name}: a task needs at least one input array")
+    arrays = [array[:, None] if array.ndim == 1 else array for array in arrays]
+    targets = np.asarray(targets)
+    if targets.ndim == 0:
+        raise TaskError(f"{name}: targets need one entry per sample, got the single value {targets!r}")
+    for what, array in [*((f"input {i}", a) for i, a in enumerate(arrays)), ("groups", groups), ("split", split)]:
+        if array is not None and len(array) != len(targets):
+            raise TaskError(f"{name}: {what} has {len(array)} samples, the targets have {len(targets)}")
+    kind = kind or _guessed(targets)
+    classes: tuple[str, ...] = ()
+    if kind == "classification":
+        targets, classes = _indices(targets, name)
+    else:
+        targets = _numbers(targets, "the target", name)
+        targets = targets[:, None] if targets.ndim == 1 else targets
+    parts = divide(
+        len(targets),
+        labels=np.array(classes)[targets] if classes else None,
+        groups=groups,
+        given=split,
+        test=test,
+        validation=validation,
+        seed=split_seed,
+        name=name,
+    )
+    data = prepare(arrays, targets, parts, standardise=standardise, regression=not classes, name=name)
+    return Task(
+        name=name,
+        doc=doc or f"{kind} of {len(targets)} samples",
+        kind=kind,
+        inputs=tuple(array.shape[1:] for array in arrays),
+        outputs=((len(classes),) if classes else targets.shape[1:],),
+        criterion=criterion or (CrossEntropy(len(classes)) if classes else SquaredError()),
+        load=partial(_itself, data),
+        classes=classes,
+    )
+
+
+def prepare(
+    arrays: Sequence[Array],
+    targets: Array,
+    parts: dict[str, NDArray[np.int64]],
+    *,
+    standardise: Standardise | None = None,
+    regression: bool = False,
+    name: str = "data",
+) -> Data:
+    """Divide and standardise. What is subtracted and divided by comes from the training part alone.
+
+    Args:
+        arrays: `(n, ...)` each; NaN becomes the mean of its place over the training samples.
+        targets: `(n,)` class numbers, or `(n, ...)` quantities where `regression`.
+        parts: as `divide` gives.
+    Raises: TaskError: a regression target that never varies in the training part.
+    """
+    train = parts["train"]
+    scaled = []
+    for array in arrays:
+        array = _filled(array, train)
+        mode = standardise or ("columns" if array.ndim == 2 else "whole")
+        scaled.append(array if mode == "none" else _standardised(array, train, mode == "columns")[0])
+    scale = np.ones((), np.float32)
+    if regression:
+        if np.ptp(targets[train], axis=0).max() == 0:
+            raise TaskError(f"{name}: the target is {targets[train].flat[0]:g} for every training sample: nothing to learn")
+        targets, scale = _standardised(targets, train, targets.ndim == 2)
+    whole = [array.astype(np.float32) for array in scaled]
+    wanted = targets.astype(np.float32 if regression else np.int64)
+    splits = {part: Split(tuple(a[where] for a in whole), wanted[where]) for part, where in parts.items()}
+    return Data(splits["train"], splits["validation"], SealedSplit(splits["test"]), scale.astype(np.float32))
+
+
+def _itself(data: Data) -> Data:
+    """What a task over arrays in memory calls to load them; a named function, so that the task can be pickled."""
+    return data
+
+
+def _filled(array: Array, train: NDArray[np.int64]) -> Array:
+    gaps = np.isnan(array)
+    if not gaps.any():
+        return array
+    known = ~gaps[train]
+    means = np.where(gaps[train], 0.0, array[train]).sum(0) / np.maximum(known.sum(0), 1)
+    return np.where(gaps, means, array)
+
+
+def _standardised(array: Array, train: NDArray[np.int64], columns: bool) -> tuple[Array, Array]:
+    """Zero mean and unit spread over the training samples, and the spread; what never varies only loses its mean."""
+    axis = 0 if columns else None
+    known = array[train].astype(np.float64)
+    mean, spread = known.mean(axis), known.std(axis)
+    flat = spread <= 1e-12 * np.maximum(np.abs(mean), 1e-300)
+    spread = np.where(flat, 1.0, spread)
+    return (array - mean) / spread, spread
+
+
+def _numbers(array: Array, what: str, name: str, gaps: bool = False) -> Array:
+    """`array` as float64, all finite, or NaN where `gaps` are allowed."""
+    if array.dtype.kind not in "buif":
+        raise TaskError(f"{name}: {what} should hold numbers, got {array.dtype} such as {array.flat[0]!r}")
+    if array.ndim == 0 or array.size == 0:
+        raise TaskError(f"{name}: {what} is empty: shape {list(array.shape)}")
+    array = array.astype(np.float64)
+    wrong = np.argwhere(np.isinf(array) if gaps else ~np.isfinite(array))
+    if len(wrong):
+        place = ", ".join(map(str, wrong[0].tolist()))
+        raise TaskError(
+            f"{name}: {what} has {len(wrong)} values that are not finite, the first is {array[tuple(wrong[0])]} at [{place}]; "
+            "leave those samples out, or fill inputs in with `missing: mean`"
+        )
+    return array
+
+
+def _guessed(targets: Array) -> Kind:
+    if targets.dtype.kind in "USOb":
+        return "classification"
+    whole = targets.dtype.kind in "ui" and targets.ndim == 1
+    return "classification" if whole and len(np.unique(targets)) <= MOST_CLASSES_GUESSED else "regression"
+
+
+def _indices(targets: Array, name: str) -> tuple[NDArray[np.int64], tuple[str, ...]]:
+    """Class numbers and the names of the classes: numbers in their order, text alphabetically."""
+    if targets.ndim != 1:
+        raise TaskError(f"{name}: classes are one per sample, got targets of shape {list(targets.shape)}")
+    if targets.dtype.kind == "f":
+        _numbers(targets, "the target", name)
+    if targets.dtype.kind == "O":
+        targets = targets.astype(str)
+    values, numbers = np.unique(targets, return_inverse=True)
+    if len(values) < 2:
+        raise TaskError(f"{name}: classification needs at least 2 classes, all samples are {values.tolist()[0]!r}")
+    return numbers.astype(np.int64), tuple(map(str, values.tolist()))
+
+
+def _one_of(option: str, value: object, known: Sequence[str], name: str) -> None:
+    if value is not None and value not in known:
+        raise TaskError(f"{name}: `{option}` is one of {', '.join(known)}, got {value!r}{nearest(str(value), known)}")
