@@ -61,7 +61,7 @@ class Builder:
         types = tuple([nodes[i].type for i in inputs])
         given = tuple(keywords.items()) if keywords else ()
         values = (*positional, *(value for _, value in given))
-        key = (op, types, tuple(positional), given, tuple(map(type, values)))
+        key: tuple[Any, ...] = (op, types, tuple(positional), given, tuple(map(type, values)))
         try:
             applied = _applied.get(key)
         except TypeError:  # a list among the arguments
@@ -155,7 +155,13 @@ def _bind(operator: Operator, positional: Sequence[Any], keywords: Mapping[str, 
 
 def _checked(op: str, argument: Argument, value: Any) -> Attribute:
     def refuse(wanted: str) -> ShapeError:
-        shown = f"the string '{value}'" if isinstance(value, str) else str(value).lower() if isinstance(value, bool) else repr(value)
+        shown = (
+            f"the string '{value}'"
+            if isinstance(value, str)
+            else str(value).lower()
+            if isinstance(value, bool)
+            else repr(value)
+        )
         return ShapeError(f"`{op}` takes {wanted} as `{argument.name}`, got {shown}")
 
     kind = argument.kind

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 Attribute = int | float | bool | str | None | tuple["Attribute", ...]
 
 
-class Call(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Call:
     """One block call that a node lies in: the block's name, the call site, the indices of the loops around it."""
 
     block: str
@@ -33,8 +34,8 @@ class Node(NamedTuple):
     Args:
         id: its position in `Graph.nodes`.
         op: the operator's name in the table; `input` for the graph's own inputs.
-        attrs: every argument of the operator in the table's order, defaults filled in: `(("n", 64), ("bias", True), …)`.
-            Axes are stored by name.
+        attrs: every argument of the operator in the table's order, defaults filled in, axes by name:
+            `(("n", 64), ("bias", True), …)`.
         inputs: ids of the nodes it reads, all smaller than `id`.
         type: of its one result.
         scope: the block calls around it, outermost first.
@@ -71,11 +72,11 @@ class Graph:
                 found[source].append(node.id)
         return tuple(map(tuple, found))
 
-    def networkx(self) -> networkx.MultiDiGraph:
+    def networkx(self) -> networkx.MultiDiGraph[int]:
         """The same graph for networkx: nodes carry `op`, `attrs`, `type`, `scope`; edges their input `position`."""
         import networkx
 
-        view = networkx.MultiDiGraph()
+        view: networkx.MultiDiGraph[int] = networkx.MultiDiGraph()
         for node in self.nodes:
             view.add_node(node.id, op=node.op, attrs=dict(node.attrs), type=node.type, scope=node.scope)
         for node in self.nodes:

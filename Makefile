@@ -1,0 +1,45 @@
+# Two commands for a newcomer: `make demo` and `make test`. Each sets up what it needs.
+SHELL := /bin/bash
+.ONESHELL:
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+# A virtual environment that is active is used; otherwise one of our own is made.
+VENV := $(if $(VIRTUAL_ENV),$(VIRTUAL_ENV),.venv)
+PYTHON ?= python3.11
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.hourglass-nas-$(shell cat pyproject.toml constraints.txt | cksum | cut -d' ' -f1)
+export OMP_NUM_THREADS := 1
+
+help:  ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 18
+
+$(STAMP):
+	@command -v $(PYTHON) >/dev/null || { echo "make: $(PYTHON) is not there; say which one with PYTHON=…"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt torch
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[data,dev]'
+	@touch $@
+
+setup: $(STAMP)  ## the virtual environment with everything in it
+
+demo: $(STAMP)  ## search architectures for MNIST-1D on two cores, in under three minutes
+	$(BIN)/nas search search_spaces/experiments/demo.yaml --directory runs/demo --fresh
+	$(BIN)/nas report runs/demo
+	$(BIN)/nas export runs/demo --knee -o runs/demo/knee.py
+
+test: $(STAMP)  ## the tests, without the slow ones
+	$(BIN)/python -m pytest -m "not slow" -n 2
+
+test-all: $(STAMP)  ## every test
+	$(BIN)/python -m pytest -n 2
+
+lint: $(STAMP)  ## ruff, types, layers
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+check: lint test-all  ## all that CI runs
+
+.PHONY: help setup demo test test-all lint check

@@ -1,0 +1,40 @@
+"""One candidate of a space: its genotype and the graph it stands for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from nas.graph.cost import Costs, costs
+from nas.graph.digest import digest
+from nas.graph.graph import Graph
+from nas.space.domains import Domain, Value
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """An accepted candidate.
+
+    Args:
+        genotype: path → value, in the order in which the equations read them. Plain JSON.
+        domains: path → what the value was chosen from.
+        graph: simplified.
+        recipe: the space's training settings for this candidate.
+    """
+
+    genotype: Mapping[str, Value]
+    domains: Mapping[str, Domain]
+    graph: Graph
+    recipe: Mapping[str, Any]
+
+    @cached_property
+    def costs(self) -> Costs:
+        """Exact parameters, MACs and activation bytes, for one sample in 32-bit floats."""
+        return costs(self.graph)
+
+    @cached_property
+    def digest(self) -> str:
+        """Names the architecture up to isomorphism; equal digests compute equal functions of equal weights."""
+        return digest(self.graph)

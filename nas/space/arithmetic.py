@@ -1,0 +1,147 @@
+"""Arithmetic of the language: numbers with bounds, lists with bounds, and the graph's `+` and `*`."""
+
+from __future__ import annotations
+
+import ast
+import math
+import operator
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from nas.errors import Fault, Place, SpaceError
+from nas.space.values import Tensor, describe
+
+if TYPE_CHECKING:
+    from nas.space.program import Expression
+    from nas.space.run import Frame
+
+__all__ = ["binary", "bounded_range", "comparison", "describe", "error", "index", "unary"]
+
+LARGEST = 1e18
+MAX_LIST = 10_000
+MAX_RANGE = 10_000
+
+
+def error(place: Place, message: str) -> SpaceError:
+    return SpaceError(Fault(message, place))
+
+
+_SYMBOLS: dict[type[ast.AST], tuple[str, Callable[[Any, Any], Any]]] = {
+    ast.Add: ("+", operator.add),
+    ast.Sub: ("-", operator.sub),
+    ast.Mult: ("*", operator.mul),
+    ast.Div: ("/", operator.truediv),
+    ast.FloorDiv: ("//", operator.floordiv),
+    ast.Mod: ("%", operator.mod),
+    ast.Pow: ("**", operator.pow),
+}
+
+
+def binary(op: ast.operator, left: Expression, right: Expression, place: Place) -> Expression:
+    """`left op right` on numbers; `+` and `*` also on two tensors, `+` on two lists."""
+    symbol, compute = _SYMBOLS[type(op)]
+    node = {"+": "add", "*": "multiply"}.get(symbol)
+    power = symbol == "**"
+
+    def apply(frame: Frame) -> Any:
+        a, b = left(frame), right(frame)
+        if isinstance(a, Tensor) and isinstance(b, Tensor) and node:
+            return frame.run.apply(frame, node, (a.id, b.id), (), {}, "", place)
+        if isinstance(a, list) and isinstance(b, list) and symbol == "+":
+            if len(a) + len(b) > MAX_LIST:
+                raise error(place, f"a list longer than {MAX_LIST:,}")
+            return a + b
+        if not isinstance(a, int | float) or not isinstance(b, int | float):
+            raise error(place, f"`{symbol}` stands between {describe(a)} and {describe(b)}{_advice(symbol, a, b)}")
+        if power and abs(a) > 1 and b * math.log2(abs(a)) > 62:
+            raise error(place, "numbers end at 1e18")
+        try:
+            result = compute(a, b)
+        except ZeroDivisionError:
+            raise error(place, "division by zero") from None
+        if isinstance(result, complex) or not abs(result) <= LARGEST:
+            raise error(place, "numbers end at 1e18")
+        return result
+
+    return apply
+
+
+def _advice(symbol: str, a: object, b: object) -> str:
+    if not isinstance(a, Tensor) and not isinstance(b, Tensor):
+        return "; it takes two numbers" + (" or two lists" if symbol == "+" else "")
+    if symbol in "+*":
+        return "; it takes two tensors or two numbers"
+    return "; tensors know `+` and `*`"
+
+
+def unary(op: ast.unaryop, value: Expression, place: Place) -> Expression:
+    if isinstance(op, ast.Not):
+        return lambda frame: not value(frame)
+    sign = -1 if isinstance(op, ast.USub) else 1
+
+    def apply(frame: Frame) -> Any:
+        number = value(frame)
+        if not isinstance(number, int | float):
+            raise error(place, f"a sign stands before {describe(number)}; it takes a number")
+        return sign * number
+
+    return apply
+
+
+_COMPARE: dict[type[ast.AST], tuple[str, Callable[[Any, Any], bool]]] = {
+    ast.Eq: ("==", operator.eq),
+    ast.NotEq: ("!=", operator.ne),
+    ast.Lt: ("<", operator.lt),
+    ast.LtE: ("<=", operator.le),
+    ast.Gt: (">", operator.gt),
+    ast.GtE: (">=", operator.ge),
+    ast.In: ("in", lambda a, b: a in b),
+    ast.NotIn: ("not in", lambda a, b: a not in b),
+}
+
+
+def comparison(ops: list[ast.cmpop], operands: list[Expression], place: Place) -> Expression:
+    """A chain such as `8 <= hidden < skip`."""
+    tests = [_COMPARE[type(op)] for op in ops]
+
+    def apply(frame: Frame) -> bool:
+        a = operands[0](frame)
+        for (symbol, test), operand in zip(tests, operands[1:], strict=True):
+            b = operand(frame)
+            if symbol in ("<", "<=", ">", ">="):
+                if not isinstance(a, int | float) or not isinstance(b, int | float):
+                    raise error(place, f"`{symbol}` compares {describe(a)} with {describe(b)}; it takes two numbers")
+            elif symbol in ("in", "not in") and not isinstance(b, list):
+                raise error(place, f"`{symbol}` looks into {describe(b)}; it takes a list")
+            if not test(a, b):
+                return False
+            a = b
+        return True
+
+    return apply
+
+
+def index(value: Expression, position: Expression, place: Place) -> Expression:
+    def apply(frame: Frame) -> Any:
+        items, at = value(frame), position(frame)
+        if not isinstance(items, list):
+            raise error(place, f"`[…]` takes an element of a list, and this is {describe(items)}")
+        if isinstance(at, bool) or not isinstance(at, int):
+            raise error(place, f"a list is indexed by an integer, not by {describe(at)}")
+        if not -len(items) <= at < len(items):
+            raise error(place, f"the list has {len(items)} elements, there is no number {at}")
+        return items[at]
+
+    return apply
+
+
+def bounded_range(bounds: list[Any], place: Place) -> range:
+    for bound in bounds:
+        if isinstance(bound, bool) or not isinstance(bound, int):
+            raise error(place, f"`range` takes integers, got {describe(bound)}")
+    if len(bounds) == 3 and bounds[2] == 0:
+        raise error(place, "`range` needs a step other than 0")
+    values = range(*map(int, bounds))
+    if len(values) > MAX_RANGE:
+        raise error(place, f"a loop of {len(values):,} rounds; at most {MAX_RANGE:,}")
+    return values

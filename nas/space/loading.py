@@ -1,0 +1,49 @@
+"""Finding space files: a shipped name, or a path."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from pathlib import Path
+
+from nas.errors import SpaceError, nearest
+from nas.space.reader import read_space
+from nas.space.space import ASSUMED_SIZE, Space
+
+
+def shipped_spaces() -> dict[str, Path]:
+    """The spaces that come with the package, by name."""
+    folder = Path(str(files("search_spaces")))
+    return {str(path.relative_to(folder).with_suffix("")): path for path in sorted(folder.rglob("*.yaml"))}
+
+
+def load_space(name_or_path: str | Path) -> Space:
+    """Read a space: a shipped name such as `residual-mlp`, or the path of a YAML file.
+
+    Raises: SpaceError: there is no such file, or what is wrong in it, all at once.
+    """
+    given = str(name_or_path)
+    shipped = shipped_spaces()
+    path = shipped.get(given, Path(given))
+    if path.is_dir():
+        raise SpaceError(f"{given}: a space is a YAML file, this is a folder")
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        hint = nearest(given, shipped) or f"; shipped spaces are {', '.join(shipped)}"
+        raise SpaceError(f"{given}: neither a file nor a shipped space{hint}") from None
+    except UnicodeDecodeError as problem:
+        raise SpaceError(f"{given}: not a text in UTF-8 (byte {problem.start})") from None
+    except (OSError, ValueError) as problem:
+        reason = problem.strerror if isinstance(problem, OSError) else str(problem)
+        raise SpaceError(f"{given}: cannot be read: {reason}") from None
+    return space_from_text(text, path.name if given in shipped else given)
+
+
+def space_from_text(text: str, file: str = "<text>") -> Space:
+    """Read a space from YAML; `file` is the name that errors carry."""
+    read = read_space(text, file)
+    program = read.program
+    axes = dict.fromkeys([axis for axes in program.inputs.values() for axis in axes] + list(program.outputs))
+    assumed = tuple(axis for axis in axes if axis not in read.sizes)
+    sizes = {axis: read.sizes.get(axis, ASSUMED_SIZE) for axis in axes}
+    return Space(program, sizes, read.seeds, read.doc, read.source, text, file, assumed)

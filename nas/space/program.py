@@ -1,0 +1,96 @@
+"""A space after reading: decisions, rules and blocks whose expressions are compiled to closures over a frame."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from nas.errors import Place
+from nas.space.domains import Domain, Value
+
+if TYPE_CHECKING:
+    import ast
+
+    from nas.space.run import Frame
+
+Expression = Callable[["Frame"], Any]
+
+COSTS = ("params", "trainable_params", "macs", "activation_bytes")
+GROWING_COSTS = ("params", "trainable_params", "macs")  # those that a partial graph bounds from below
+
+
+@dataclass
+class ElementSpec:
+    """One element of a choice: its value in the genotype and, where it can be called, what and with which arguments."""
+
+    value: Value
+    place: Place
+    callee: str | None = None
+    bound: tuple[tuple[str, Expression], ...] = ()
+
+
+@dataclass
+class DecisionSpec:
+    """A declared decision. `domain` gives its values in a frame; `constant` is that domain where it is always the same."""
+
+    name: str
+    place: Place
+    domain: Callable[[Frame], Domain]
+    constant: Domain | None
+    elements: tuple[ElementSpec, ...] = ()
+    by_value: dict[Value, ElementSpec] = field(default_factory=dict)
+    needs: tuple[float, ...] = ()  # for each element, the block calls below this one that it cannot do without
+    rule_only: bool = False  # no equation reads it, only rules do
+
+    @property
+    def callable(self) -> bool:
+        return any(element.callee for element in self.elements)
+
+
+@dataclass
+class RuleSpec:
+    """A `require` line. `early` is (cost, limit, strict) where it bounds a growing cost from above."""
+
+    text: str
+    place: Place
+    holds: Expression
+    early: tuple[str, Expression, bool] | None = None
+    costly: bool = False  # it reads a cost
+
+
+@dataclass
+class BlockSpec:
+    """A block, or the model itself (named ``), compiled."""
+
+    name: str
+    place: Place
+    params: tuple[str, ...] = ()
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+    decisions: dict[str, DecisionSpec] = field(default_factory=dict)
+    rules: list[RuleSpec] = field(default_factory=list)
+    share: frozenset[str] = frozenset()
+    body: Callable[[Frame], Any] = lambda frame: None
+    tree: list[ast.stmt] = field(default_factory=list)
+
+
+@dataclass
+class Program:
+    """The whole space, ready to run."""
+
+    name: str
+    inputs: dict[str, tuple[str, ...]]
+    outputs: tuple[str, ...]
+    axes: tuple[str, ...]  # declared names that exist only inside
+    model: BlockSpec
+    blocks: dict[str, BlockSpec]
+    recipe: dict[str, Expression]
+    max_nodes: int = 2_000
+    max_depth: int = 24
+    drops_nothing: bool = (
+        False  # every weight that the equations make is used, so a partial graph's cost is a lower bound
+    )
+
+    @property
+    def decisions(self) -> dict[str, DecisionSpec]:
+        return self.model.decisions

@@ -1,0 +1,355 @@
+"""One run of a space's equations: a decider fills the holes, the builder grows the graph, the rules watch."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
+
+from nas.errors import Fault, Place, ShapeError, nearest
+from nas.graph.builder import Builder
+from nas.graph.cost import Costs
+from nas.graph.graph import Call
+from nas.graph.operators import TABLE
+from nas.space.arithmetic import error
+from nas.space.builtins import BUILTINS
+from nas.space.domains import Categorical, Domain, Value
+from nas.space.program import BlockSpec, DecisionSpec, Expression, Program, RuleSpec
+from nas.space.values import AxisName, AxisSize, Callee, Element, Tensor, describe
+
+__all__ = ["BUILTINS", "Decider", "Frame", "Rejected", "Run"]
+
+MAX_STEPS = 100_000
+
+
+class Decider(Protocol):
+    """Whoever fills the holes."""
+
+    def decide(self, path: str, domain: Domain) -> Value:
+        """The value of the decision at `path`, a member of `domain`."""
+        ...
+
+
+class Rejected(Exception):
+    """A rule or a limit says no to this candidate. `genotype` and `domains` hold what was decided until then."""
+
+    def __init__(self, rule: str) -> None:
+        super().__init__(rule)
+        self.rule = rule
+        self.genotype: dict[str, Value] = {}
+        self.domains: dict[str, Domain] = {}
+
+
+class _Unknown(Exception):
+    """A rule looked at something that is not decided yet: a path, or a cost of the unfinished graph (None)."""
+
+    def __init__(self, path: str | None) -> None:
+        self.path = path
+
+
+class Frame:
+    """One call of a block: its arguments and local variables, its decisions, and where it stands."""
+
+    __slots__ = ("block", "depth", "locals", "loops", "parent", "path", "run", "scope", "suffix", "values", "weights")
+
+    def __init__(self, run: Run, block: BlockSpec, parent: Frame | None, path: str) -> None:
+        self.run = run
+        self.block = block
+        self.parent = parent
+        self.path = path  # before the names of its decisions
+        self.locals: dict[str, Any] = {}
+        self.values: dict[str, Any] = {}
+        self.depth = 0
+        self.scope: tuple[Call, ...] = ()
+        self.weights = ""
+        self.loops: tuple[int, ...] = ()
+        self.suffix = ""  # the loops' indices as written in paths: [1][2]
+
+
+class Run:
+    """The state of one build. Construct it, `execute` it once."""
+
+    def __init__(self, program: Program, axes: Mapping[str, AxisSize], builder: Builder, decider: Decider) -> None:
+        self.program = program
+        self.axes = axes
+        self.builder = builder
+        self.decider = decider
+        self.drawn: dict[str, Value] = {}
+        self.domains: dict[str, Domain] = {}
+        self.costs: Costs | None = None
+        self.finishing = False  # rules may now draw the decisions that only they read
+        self.top = Frame(self, program.model, None, "")
+        self._steps = MAX_STEPS
+        self._waiting: dict[str, list[tuple[Frame, RuleSpec]]] = {}
+        self._costly: list[tuple[Frame, RuleSpec]] = []
+        self._limits: dict[str, tuple[float, RuleSpec]] = {}
+        self._max_nodes = program.max_nodes
+
+    # ------------------------------------------------------------------ decisions
+
+    def decide(self, frame: Frame, name: str) -> Any:
+        """Read the decision `name` of the frame's block, drawing it where no one has yet."""
+        spec = frame.block.decisions[name]
+        path = frame.path + name
+        domain = spec.constant or spec.domain(frame)
+        if spec.needs:
+            domain = self._ending(frame, spec, domain)
+        if path in self.drawn:
+            value = self.drawn[path]
+            if domain is not self.domains[path] and not domain.contains(value):
+                raise Rejected(f"the shared decision `{path}` = {value} does not fit everywhere it is used")
+        else:
+            value = self.decider.decide(path, domain)
+            self.drawn[path] = value
+            self.domains[path] = domain
+        element = spec.by_value.get(value) if spec.by_value else None
+        read: Any = value
+        if element is not None and element.callee:
+            read = Element(str(value), element.callee, element.bound, frame)
+        frame.values[name] = read
+        if self._waiting:
+            for waiting_frame, rule in self._waiting.pop(path, ()):
+                self._check(waiting_frame, rule)
+        return read
+
+    def _ending(self, frame: Frame, spec: DecisionSpec, domain: Domain) -> Domain:
+        """The domain without the elements that could no longer end within the recursion limit."""
+        left = self.program.max_depth - frame.depth
+        if max(spec.needs) <= left or not isinstance(domain, Categorical):
+            return domain
+        kept = [i for i, need in enumerate(spec.needs) if need <= left]
+        if not kept:
+            raise Rejected(f"limits: depth {self.program.max_depth}")
+        if len(kept) == len(domain.options):
+            return domain
+        weights = tuple(domain.weights[i] for i in kept) if domain.weights else None
+        return Categorical(tuple(domain.options[i] for i in kept), weights)
+
+    def peek(self, frame: Frame, name: str) -> Any:
+        """A rule's look at a decision. Raises: _Unknown: nobody has read it."""
+        if name in frame.values:
+            return frame.values[name]
+        path = frame.path + name
+        if path in self.drawn or (self.finishing and frame.block.decisions[name].rule_only):
+            return self.decide(frame, name)
+        raise _Unknown(path)
+
+    def cost(self, name: str) -> int:
+        if self.costs is None:
+            raise _Unknown(None)
+        return int(getattr(self.costs, name))
+
+    # ------------------------------------------------------------------ rules
+
+    def watch(self, frame: Frame) -> None:
+        """Begin to check the rules of the frame's block."""
+        for rule in frame.block.rules:
+            self._check(frame, rule)
+
+    def _check(self, frame: Frame, rule: RuleSpec) -> None:
+        try:
+            if rule.early is not None and self.costs is None:
+                cost, limit, strict = rule.early
+                bound = limit(frame)
+                bound = math.ceil(bound) - 1 if strict else bound  # costs are integers
+                if bound < self._limits.get(cost, (float("inf"), rule))[0]:
+                    self._limits[cost] = (bound, rule)
+                self._costly.append((frame, rule))
+                return
+            if not rule.holds(frame):
+                raise Rejected(rule.text)
+        except _Unknown as unknown:
+            if unknown.path is None:
+                self._costly.append((frame, rule))
+            else:
+                self._waiting.setdefault(unknown.path, []).append((frame, rule))
+
+    def settle(self, costs: Callable[[], Costs]) -> None:
+        """After the build: draw what only rules read, and check what waited for it and for the costs."""
+        self.finishing = True
+        waiting = [pair for pairs in self._waiting.values() for pair in pairs]
+        self._waiting.clear()
+        for frame, rule in waiting:
+            self._check(frame, rule)
+        if self._costly:
+            self.costs = costs()
+            for frame, rule in self._costly:
+                self._check(frame, rule)
+
+    # ------------------------------------------------------------------ calls
+
+    def spend(self, steps: int, place: Place) -> None:
+        """Count work, so that a hostile or mistaken space ends."""
+        self._steps -= steps + 1
+        if self._steps < 0:
+            raise error(place, f"the equations take more than {MAX_STEPS:,} steps")
+
+    def call(
+        self,
+        frame: Frame,
+        callee: Any,
+        args: Sequence[Expression],
+        keywords: Sequence[tuple[str, Expression]],
+        site: str,
+        place: Place,
+    ) -> Any:
+        """Call what a decision, a variable or an argument holds."""
+        if isinstance(callee, Element):
+            name, bound = callee.callee, callee.arguments()
+        elif isinstance(callee, Callee):
+            name, bound = callee.name, {}
+        else:
+            raise error(
+                place,
+                f"`{site.split('#')[0]}` holds {describe(callee)}, which cannot be called; name an operator or a block",
+            )
+        if bound:
+            for key, _ in keywords:
+                if key in bound:
+                    raise error(place, f"`{key}` is bound in `{callee}` and given here again")
+            keywords = (*keywords, *((key, _constant(value)) for key, value in bound.items()))
+        if name in self.program.blocks:
+            return self.call_block(frame, name, args, keywords, site, place, indirect=True)
+        return self.call_operator(frame, name, args, keywords, site, place)
+
+    def call_operator(
+        self,
+        frame: Frame,
+        name: str,
+        args: Sequence[Expression],
+        keywords: Sequence[tuple[str, Expression]],
+        site: str,
+        place: Place,
+    ) -> Tensor:
+        tensors: list[int] = []
+        rest: list[Any] = []
+        for expression in args:
+            value = expression(frame)
+            if type(value) is Tensor and not rest:
+                tensors.append(value.id)
+            elif type(value) is list and value and type(value[0]) is Tensor and not rest:
+                tensors.extend(_ids(name, value, place))
+            elif isinstance(value, Tensor):
+                raise error(place, f"`{name}` takes its tensors before its other arguments")
+            else:
+                rest.append(value)
+        given: dict[str, Any] = {}
+        for key, expression in keywords:
+            if key in given:
+                raise error(place, f"`{name}` got `{key}` twice")
+            given[key] = expression(frame)
+        return self.apply(frame, name, tuple(tensors), rest, given, site, place)
+
+    def apply(
+        self,
+        frame: Frame,
+        name: str,
+        tensors: tuple[int, ...],
+        rest: Sequence[Any],
+        given: dict[str, Any],
+        site: str,
+        place: Place,
+    ) -> Tensor:
+        """Append one operator to the graph."""
+        tied = given.pop("tied", None) if given else None
+        if tied is not None and (not isinstance(tied, str) or not tied.isidentifier()):
+            raise error(place, f'`tied` takes a name in quotes: tied="shared"; got {describe(tied)}')
+        if rest or given:
+            rest, given = _axes_by_name(name, rest, given)
+        weights = f"{frame.weights}tied:{tied}" if tied else frame.weights + site + frame.suffix
+        builder = self.builder
+        try:
+            node = builder.apply(name, tensors, rest, given, frame.scope, weights)
+        except ShapeError as problem:
+            raise ShapeError(*(Fault(fault.message, place) for fault in problem.faults)) from None
+        if node >= self._max_nodes:
+            raise Rejected(f"limits: nodes {self._max_nodes}")
+        if self._limits and self.program.drops_nothing:
+            for cost, (bound, rule) in self._limits.items():
+                if getattr(builder, cost) > bound:
+                    raise Rejected(rule.text)
+        return Tensor(node)
+
+    def call_block(
+        self,
+        frame: Frame,
+        name: str,
+        args: Sequence[Expression],
+        keywords: Sequence[tuple[str, Expression]],
+        site: str,
+        place: Place,
+        indirect: bool = False,
+    ) -> Any:
+        block = self.program.blocks[name]
+        self.spend(1, place)
+        params = block.params
+        if len(args) > len(params):
+            raise error(place, f"block `{name}` takes {len(params)} arguments ({', '.join(params)}), got {len(args)}")
+        values = dict(zip(params, [value(frame) for value in args], strict=False))
+        tied = None
+        for key, expression in keywords:
+            if key == "tied":
+                tied = expression(frame)
+                if not isinstance(tied, str) or not tied.isidentifier():
+                    raise error(place, f'`tied` takes a name in quotes: tied="shared"; got {describe(tied)}')
+            elif key not in params:
+                raise error(place, f"block `{name}` has no argument `{key}`{nearest(key, params)}")
+            elif key in values:
+                raise error(place, f"block `{name}` got `{key}` twice")
+            else:
+                values[key] = expression(frame)
+        for key in params:
+            if key not in values:
+                if key not in block.defaults:
+                    raise error(place, f"block `{name}` needs its argument `{key}`")
+                values[key] = block.defaults[key]
+        if frame.depth >= self.program.max_depth:
+            raise Rejected(f"limits: depth {self.program.max_depth}")
+        inner = Frame(self, block, frame, self._path(frame, name, site, tied, indirect))
+        inner.locals = values
+        inner.depth = frame.depth + 1
+        inner.scope = (*frame.scope, Call(name, site, frame.loops))
+        inner.weights = f"{frame.weights}{f'tied:{tied}' if tied else site + frame.suffix}/"
+        if block.rules:
+            self.watch(inner)
+        return block.body(inner)
+
+    @staticmethod
+    def _path(frame: Frame, name: str, site: str, tied: str | None, indirect: bool) -> str:
+        """Where the decisions of a block call stand: shared in a scope, shared by a tie, or its own."""
+        scope: Frame | None = frame
+        while scope is not None:
+            if name in scope.block.share:
+                return f"{scope.path}{name}."
+            scope = scope.parent
+        own = f"{frame.path}{tied}" if tied else f"{frame.path}{site}{frame.suffix}"
+        return f"{own}.{name}." if indirect else f"{own}."
+
+
+def _constant(value: Any) -> Expression:
+    return lambda frame: value
+
+
+def _ids(name: str, values: list[Any], place: Place) -> list[int]:
+    for value in values:
+        if type(value) is not Tensor:
+            raise error(place, f"`{name}` takes a list of tensors, and {describe(value)} is in it")
+    return [value.id for value in values]
+
+
+def _axes_by_name(op: str, rest: Sequence[Any], given: dict[str, Any]) -> tuple[list[Any], dict[str, Any]]:
+    """Axis values become names where the operator takes an axis, and sizes elsewhere."""
+    arguments = TABLE[op].arguments
+    kinds = {argument.name: argument.kind for argument in arguments}
+    positional = [_axis(value, arguments[i].kind if i < len(arguments) else "int") for i, value in enumerate(rest)]
+    return positional, {name: _axis(value, kinds.get(name, "int")) for name, value in given.items()}
+
+
+def _axis(value: Any, kind: str) -> Any:
+    if type(value) is AxisSize:
+        return value.name if kind == "axis" else int(value)
+    if type(value) is list and kind == "axes":
+        return tuple(item.name if type(item) is AxisSize else item for item in value)
+    if type(value) is AxisName or type(value) is Element:
+        return str(value)
+    return value

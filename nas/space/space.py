@@ -1,0 +1,327 @@
+"""A search space: a program with holes. Deciders fill them; the result is an `Architecture`."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from math import inf, prod
+from random import Random as Generator
+from typing import Any
+
+from nas.errors import Fault, ShapeError, SpaceError, nearest
+from nas.graph.builder import Builder
+from nas.graph.cost import costs
+from nas.graph.simplify import simplify
+from nas.graph.types import Axis, TensorType
+from nas.space.architecture import Architecture
+from nas.space.deciders import Crossover, Decider, GenotypeError, Mutation, Prefix, Random, Replay, nth
+from nas.space.domains import Categorical, Domain, Value
+from nas.space.program import Program
+from nas.space.run import Rejected, Run
+from nas.space.values import AxisSize, Tensor, describe
+
+ASSUMED_SIZE = 64  # of an axis that neither a task nor the file's `sizes` gives a size
+MAX_DRAWS = 20_000
+
+Genotype = Mapping[str, Value]
+
+
+@dataclass(frozen=True)
+class Space:
+    """A search space, bound to axis sizes.
+
+    Args:
+        program: the compiled equations.
+        sizes: of the axes of inputs and outputs; where a task has not bound them, the file's examples.
+        seeds: known designs by name, as partial genotypes.
+        text, file: the YAML as read, and where from.
+    """
+
+    program: Program
+    sizes: Mapping[str, int]
+    seeds: Mapping[str, Genotype]
+    doc: str
+    source: str
+    text: str
+    file: str
+    assumed: tuple[str, ...] = field(default=())  # axes whose size nobody gave
+
+    @property
+    def name(self) -> str:
+        return self.program.name
+
+    # ------------------------------------------------------------------ binding
+
+    def bind(self, inputs: Sequence[Sequence[int]], outputs: Sequence[Sequence[int]]) -> Space:
+        """The space with the axis sizes of a task, by position.
+
+        Args:
+            inputs: shape of each input, without the batch; outputs: of each output.
+                A space that names one axis where the task has several takes them flattened, in order.
+        Raises: SpaceError: the number of inputs or axes differs, or an axis would have two sizes.
+        """
+        program = self.program
+        if len(inputs) != len(program.inputs):
+            raise SpaceError(
+                f"{self.file}: the space has {len(program.inputs)} inputs ({', '.join(program.inputs)}), the task {len(inputs)}"
+            )
+        if len(outputs) != 1:
+            raise SpaceError(f"{self.file}: the space has one output, the task {len(outputs)}")
+        sizes: dict[str, int] = {}
+        named = [(f"input `{name}`", axes) for name, axes in program.inputs.items()] + [("output", program.outputs)]
+        for (what, axes), shape in zip(named, [*inputs, outputs[0]], strict=True):
+            given = tuple(shape) if len(axes) == len(shape) else (prod(shape),) if len(axes) == 1 else None
+            if given is None:
+                raise SpaceError(
+                    f"{self.file}: the {what} has the axes [{', '.join(axes)}], the task's has the sizes {list(shape)}; "
+                    f"name {len(shape)} axes, or one for all of them flattened"
+                )
+            for axis, size in zip(axes, given, strict=True):
+                if sizes.setdefault(axis, size) != size:
+                    raise SpaceError(
+                        f"{self.file}: the axis `{axis}` would be {sizes[axis]} and {size}; one name means one size, use two names"
+                    )
+        return replace(self, sizes=sizes, assumed=())
+
+    @cached_property
+    def input_shapes(self) -> tuple[tuple[int, ...], ...]:
+        return tuple(tuple(self.sizes[axis] for axis in axes) for axes in self.program.inputs.values())
+
+    @cached_property
+    def output_shape(self) -> tuple[int, ...]:
+        return tuple(self.sizes[axis] for axis in self.program.outputs)
+
+    @cached_property
+    def _axes(self) -> dict[str, AxisSize]:
+        return {name: AxisSize(name, size) for name, size in self.sizes.items()}
+
+    @cached_property
+    def _input_types(self) -> dict[str, TensorType]:
+        return {
+            name: TensorType(tuple(Axis(axis, self.sizes[axis]) for axis in axes))
+            for name, axes in self.program.inputs.items()
+        }
+
+    # ------------------------------------------------------------------ building
+
+    def build(self, decider: Decider, strict: bool = False) -> Architecture:
+        """Run the equations, asking `decider` at every hole.
+
+        Raises:
+            Rejected: a rule or a limit says no, or the pieces do not fit; with what was decided until then.
+            SpaceError: with `strict`, instead of `Rejected` where the pieces do not fit.
+            GenotypeError: a replayed genotype does not belong to the space.
+        """
+        program = self.program
+        builder = Builder(self._input_types)
+        run = Run(program, self._axes, builder, decider)
+        top = run.top
+        top.locals.update((name, Tensor(position)) for position, name in enumerate(program.inputs))
+        try:
+            run.watch(top)
+            outputs = self._outputs(program.model.body(top), builder)
+            recipe = {key: _plain(setting(top)) for key, setting in program.recipe.items()}
+            graph = simplify(builder.finish(outputs))
+            measured: list[Any] = []
+
+            def measure() -> Any:
+                measured.append(costs(graph))
+                return measured[0]
+
+            run.settle(measure)
+        except Rejected as rejected:
+            rejected.genotype, rejected.domains = run.drawn, run.domains
+            raise
+        except GenotypeError:
+            raise
+        except (ShapeError, SpaceError) as problem:
+            if strict:
+                raise SpaceError(*problem.faults) from None
+            misfit = Rejected(str(problem))
+            misfit.genotype, misfit.domains = run.drawn, run.domains
+            raise misfit from None
+        except RecursionError:
+            raise Rejected("the equations nest too deep") from None
+        built = Architecture(run.drawn, run.domains, graph, recipe)
+        if measured:
+            built.__dict__["costs"] = measured[0]
+        return built
+
+    def _outputs(self, result: Any, builder: Builder) -> list[int]:
+        place = self.program.model.place
+        if not isinstance(result, Tensor):
+            raise SpaceError(Fault(f"the model returns {describe(result)}; it returns the output tensor", place))
+        type_ = builder.nodes[result.id].type
+        if type_.shape != self.output_shape:
+            wanted = ", ".join(f"{axis}={self.sizes[axis]}" for axis in self.program.outputs)
+            raise ShapeError(
+                Fault(f"the model returns {type_}; the output is [{wanted}], so the sizes do not fit", place)
+            )
+        return [result.id]
+
+    # ------------------------------------------------------------------ drawing
+
+    def sample(self, rng: Generator) -> Architecture:
+        """Draw until the rules accept.
+
+        Raises: SpaceError: none of many draws is accepted; says which rules reject.
+        """
+        return self._until_accepted(lambda: Random(rng))
+
+    def _until_accepted(self, decider: Any, attempts: int = MAX_DRAWS) -> Architecture:
+        reasons: Counter[str] = Counter()
+        for _ in range(attempts):
+            try:
+                return self.build(decider())
+            except Rejected as rejected:
+                reasons[rejected.rule] += 1
+        listed = "\n".join(f"  {count / attempts:7.1%}  {rule}" for rule, count in reasons.most_common(5))
+        raise SpaceError(
+            f"{self.file}: none of {attempts:,} draws is accepted; loosen the rules, or check them for a contradiction:\n{listed}"
+        )
+
+    def replay(self, genotype: Genotype, rng: Generator | None = None) -> Architecture:
+        """The architecture of a genotype; with `rng`, of a partial one, the rest drawn until the rules accept.
+
+        Raises:
+            GenotypeError: a value is missing, outside its domain, or not of this space.
+            Rejected: the rules reject it (without `rng`); SpaceError: with `rng`, no completion is accepted.
+        """
+        replay = Replay(genotype)
+        if rng is None:
+            built = self.build(replay)
+        else:
+
+            def decider() -> Decider:
+                nonlocal replay
+                replay = Replay(genotype, Random(rng))
+                return replay
+
+            built = self._until_accepted(decider, attempts=2_000)
+        for path in genotype:
+            if path not in replay.used:
+                known = ", ".join(built.genotype)
+                hint = nearest(path, built.genotype) or f"; it has {known}"
+                raise GenotypeError(f"`{path}` is no decision of this architecture{hint}")
+        return built
+
+    def mutate(self, genotype: Genotype, rng: Generator) -> Architecture:
+        """A child with one decision or a few drawn anew, everything else kept where it still exists."""
+        paths = sorted(genotype)
+        if not paths:
+            return self.sample(rng)
+
+        def decider() -> Decider:
+            count = 1
+            while count < len(paths) and rng.random() < 0.35:
+                count += 1
+            return Mutation(genotype, frozenset(rng.sample(paths, count)), rng)
+
+        try:
+            return self._until_accepted(decider, attempts=200)
+        except SpaceError:
+            return self.sample(rng)
+
+    def crossover(self, first: Genotype, second: Genotype, rng: Generator) -> Architecture:
+        """A child of two parents; the decisions of one block call come from the same one."""
+        try:
+            return self._until_accepted(lambda: Crossover(first, second, rng), attempts=100)
+        except SpaceError:
+            return self.mutate(first, rng)
+
+    def neighbours(self, genotype: Genotype, rng: Generator) -> Iterator[Architecture]:
+        """Accepted architectures that differ in one decision, in random order.
+
+        Every other element of a choice, the nearest and a few random values of a number; what a change makes newly
+        readable is drawn.
+        """
+        domains = self.replay(genotype).domains
+        moves = [(path, value) for path in genotype for value in _others(domains[path], genotype[path], rng)]
+        rng.shuffle(moves)
+        for path, value in moves:
+            try:
+                yield self.build(Replay({**genotype, path: value}, Random(rng), lenient=True))
+            except Rejected:
+                continue
+
+    # ------------------------------------------------------------------ the whole space
+
+    def enumerate(self) -> Iterator[Architecture]:
+        """Every accepted architecture once, in the order of the domains.
+
+        Raises: SpaceError: a decision is a real number without a step, so there is no end.
+        """
+        positions: list[int] = []
+        while True:
+            prefix = Prefix(positions)
+            try:
+                built: Architecture | None = self.build(prefix)
+            except Rejected:
+                built = None
+            for path, domain, _ in prefix.way:
+                if domain.size == inf:
+                    raise SpaceError(
+                        f"{self.file}: `{path}` is {domain} without a step; such a space has no list of members"
+                    )
+            if built is not None:
+                yield built
+            way = prefix.way
+            while way and way[-1][2] + 1 >= way[-1][1].size:
+                way.pop()
+            if not way:
+                return
+            positions = [position for _, _, position in way]
+            positions[-1] += 1
+
+    @cached_property
+    def is_flat(self) -> bool:
+        """Whether all architectures have the same decisions with the same domains; judged by many draws."""
+        rng = Generator(0)
+        first: Mapping[str, Domain] | None = None
+        for _ in range(100):
+            drawn = self._draw_domains(rng)
+            if drawn is None:
+                continue
+            if first is None:
+                first = drawn
+            elif dict(first) != dict(drawn):
+                return False
+        return True
+
+    def _draw_domains(self, rng: Generator) -> Mapping[str, Domain] | None:
+        try:
+            return self.build(Random(rng)).domains
+        except Rejected:
+            return None
+
+
+def _others(domain: Domain, value: Value, rng: Generator, most: int = 8) -> list[Value]:
+    if isinstance(domain, Categorical):
+        others = [option for option in domain.options if option != value]
+        return others if len(others) <= most else rng.sample(others, most)
+    assert isinstance(value, int | float)
+    if domain.size <= most + 1:
+        return [nth(domain, k) for k in range(int(domain.size)) if nth(domain, k) != value]
+    step = domain.step or (domain.high - domain.low) / 20
+    near = [domain.snap(value + move * step) for move in (-1, 1)]
+    far = [domain.sample(rng) for _ in range(most - 2)]
+    return [other for other in dict.fromkeys([*near, *far]) if other != value]
+
+
+def _plain(value: Any) -> Any:
+    """A recipe's value as plain JSON."""
+    if isinstance(value, bool) or value is None:
+        return value
+    if isinstance(value, int):
+        return int(value)
+    if isinstance(value, str):
+        return str(value)
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, float):
+        return value
+    raise SpaceError(f"a training setting is a number, a word or a list, not {describe(value)}")

@@ -1,0 +1,196 @@
+"""Equations as text → a checked Python syntax tree. Parsed with `ast`, never executed; every node knows its place."""
+
+from __future__ import annotations
+
+import ast
+import warnings
+from dataclasses import dataclass
+
+from nas.errors import Fault, Place
+from nas.space.yaml_tree import Tree
+
+MAX_CHARACTERS = 20_000
+MAX_NESTING = 40
+
+_STATEMENTS = "assignment, `for … in range(…)`, `if`, `return`"
+_ALLOWED: tuple[type[ast.AST], ...] = (
+    ast.Module, ast.Expression, ast.Assign, ast.AugAssign, ast.For, ast.If, ast.Return, ast.IfExp,
+    ast.Name, ast.Constant, ast.Call, ast.keyword, ast.List, ast.Tuple, ast.Subscript,
+    ast.BinOp, ast.UnaryOp, ast.BoolOp, ast.Compare, ast.Load, ast.Store,
+    ast.Add, ast.Sub, ast.Mult, ast.Div, ast.FloorDiv, ast.Mod, ast.Pow,
+    ast.UAdd, ast.USub, ast.Not, ast.And, ast.Or,
+    ast.Eq, ast.NotEq, ast.Lt, ast.LtE, ast.Gt, ast.GtE, ast.In, ast.NotIn,
+)  # fmt: skip
+_NAMES = {
+    ast.Import: "`import`", ast.ImportFrom: "`import`", ast.Attribute: "attribute access (`.`)", ast.Lambda: "`lambda`",
+    ast.FunctionDef: "`def`", ast.ClassDef: "`class`", ast.While: "`while`", ast.ListComp: "a comprehension",
+    ast.GeneratorExp: "a comprehension", ast.DictComp: "a comprehension", ast.SetComp: "a comprehension",
+    ast.Dict: "a dict", ast.Set: "a set", ast.JoinedStr: "an f-string", ast.Starred: "`*`", ast.NamedExpr: "`:=`",
+    ast.Try: "`try`", ast.With: "`with`", ast.Expr: "an expression whose result is not used", ast.Slice: "a slice",
+    ast.Pass: "`pass`", ast.Delete: "`del`", ast.Global: "`global`", ast.Assert: "`assert`", ast.Raise: "`raise`",
+    ast.MatMult: "`@`", ast.Is: "`is` (write `==`)", ast.IsNot: "`is not` (write `!=`)", ast.Break: "`break`",
+    ast.Continue: "`continue`", ast.AnnAssign: "a type annotation", ast.BitOr: "`|` (write `or`)",
+    ast.BitAnd: "`&` (write `and`)", ast.BitXor: "`^` (powers are `**`)", ast.LShift: "`<<`", ast.RShift: "`>>`",
+    ast.Invert: "`~` (write `not`)", ast.Await: "`await`", ast.Yield: "`yield`",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Text:
+    """A piece of a file that holds equations, and where its lines stand in that file."""
+
+    text: str
+    file: str
+    lines: tuple[str, ...]  # the file's lines
+    line: int  # 1-based line of the first line of `text`
+    indent: int  # columns before each line of `text`
+    first_indent: int  # columns before the first line
+
+    def place(self, node: ast.AST) -> Place:
+        """Where a node of the parsed text stands in the file."""
+        line = getattr(node, "lineno", 1)
+        source = self.text.split("\n")[line - 1] if line <= self.text.count("\n") + 1 else ""
+        start = _characters(source, getattr(node, "col_offset", 0))
+        end_line, end_byte = getattr(node, "end_lineno", line), getattr(node, "end_col_offset", None)
+        end = _characters(source, end_byte) if end_byte is not None and end_line == line else len(source)
+        return self.at(line, start, max(1, end - start))
+
+    def at(self, line: int, column: int, width: int = 1) -> Place:
+        """The place of 1-based `line` and 0-based `column` of the text."""
+        number = self.line + line - 1
+        shown = self.lines[number - 1] if 0 < number <= len(self.lines) else ""
+        indent = self.first_indent if line == 1 else self.indent
+        return Place(self.file, number, indent + column + 1, shown, width)
+
+
+def text_of(tree: Tree, lines: tuple[str, ...]) -> Text:
+    """The equations held by a YAML scalar."""
+    place = tree.place
+    if tree.style == "|":
+        return Text(tree.text, place.file, lines, tree.content_line, tree.content_indent, tree.content_indent)
+    start = place.column - 1 + (1 if tree.style else 0)
+    return Text(tree.text, place.file, lines, place.line, start, start)
+
+
+def parse_body(text: Text, faults: list[Fault]) -> list[ast.stmt] | None:
+    """The statements of a block or model; None, with faults added, where they are not the language."""
+    tree = _parse(text, "exec", faults)
+    if tree is None:
+        return None
+    assert isinstance(tree, ast.Module)
+    if not tree.body:
+        faults.append(Fault("there are no equations here", text.at(1, 0)))
+        return None
+    return tree.body
+
+
+def parse_expression(text: Text, faults: list[Fault]) -> ast.expr | None:
+    """One expression, or None with faults added."""
+    tree = _parse(text, "eval", faults)
+    return tree.body if isinstance(tree, ast.Expression) else None
+
+
+def _parse(text: Text, mode: str, faults: list[Fault]) -> ast.AST | None:
+    if len(text.text) > MAX_CHARACTERS:
+        faults.append(Fault(f"equations longer than {MAX_CHARACTERS:,} characters", text.at(1, 0)))
+        return None
+    deep = _deepest(text.text)
+    if deep is not None:
+        faults.append(Fault(f"brackets nested deeper than {MAX_NESTING}", text.at(*deep)))
+        return None
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            tree: ast.AST = ast.parse(text.text, mode=mode)
+    except SyntaxError as problem:
+        line, column = problem.lineno or 1, max((problem.offset or 1) - 1, 0)
+        message = (problem.msg or "").split(". Perhaps")[0].replace("invalid syntax", "this is not an equation")
+        faults.append(Fault(f"{message or 'this is not an equation'}", text.at(line, column)))
+        return None
+    except (RecursionError, MemoryError, ValueError):
+        faults.append(
+            Fault(f"this is nested deeper than {MAX_NESTING}, or holds a number too long to read", text.at(1, 0))
+        )
+        return None
+    before = len(faults)
+    _check(tree, text, faults, 0)
+    return tree if len(faults) == before else None
+
+
+def _check(node: ast.AST, text: Text, faults: list[Fault], depth: int) -> None:
+    if depth > 2 * MAX_NESTING:
+        faults.append(Fault(f"this is nested deeper than {MAX_NESTING}", text.place(node)))
+        return
+    problem = _problem(node)
+    if problem:
+        faults.append(Fault(problem, text.place(node)))
+        return
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.operator | ast.unaryop | ast.cmpop) and not isinstance(child, _ALLOWED):
+            faults.append(
+                Fault(f"the language has no {_NAMES.get(type(child), type(child).__name__)}", text.place(node))
+            )
+            return
+        _check(child, text, faults, depth + 1)
+
+
+def _problem(node: ast.AST) -> str | None:
+    """What of the language's rules a single node breaks."""
+    if not isinstance(node, _ALLOWED):
+        name = _NAMES.get(type(node), f"`{type(node).__name__.lower()}`")
+        return f"the language has no {name}; it has {_STATEMENTS} and plain arithmetic"
+    if isinstance(node, ast.Constant):
+        if isinstance(node.value, bytes | complex) or node.value is Ellipsis:
+            return "a value is a number, a word in quotes, True, False or None"
+        if isinstance(node.value, int | float) and abs(node.value) > 1e18:
+            return "numbers end at 1e18"
+    elif isinstance(node, ast.For):
+        if not (
+            isinstance(node.iter, ast.Call) and isinstance(node.iter.func, ast.Name) and node.iter.func.id == "range"
+        ):
+            return "a loop is `for i in range(…)`"
+        if not isinstance(node.target, ast.Name):
+            return "a loop has one variable: `for i in range(…)`"
+        if node.orelse:
+            return "the language has no `else` after a loop"
+    elif isinstance(node, ast.Assign):
+        if len(node.targets) != 1 or not _is_target(node.targets[0]):
+            return "assign to a name, or to several names in a tuple"
+    elif isinstance(node, ast.AugAssign):
+        if not isinstance(node.target, ast.Name):
+            return "assign to a name"
+    elif isinstance(node, ast.Call):
+        if not isinstance(node.func, ast.Name):
+            return "call an operator, a block or a decision by its name"
+        if any(keyword.arg is None for keyword in node.keywords):
+            return "the language has no `**`"
+    elif isinstance(node, ast.Return):
+        if node.value is None:
+            return "`return` needs a value"
+    elif isinstance(node, ast.Name) and node.id.startswith("_"):
+        return f"`{node.id}`: names do not start with an underscore"
+    return None
+
+
+def _is_target(node: ast.expr) -> bool:
+    if isinstance(node, ast.Tuple):
+        return all(isinstance(part, ast.Name) for part in node.elts)
+    return isinstance(node, ast.Name)
+
+
+def _deepest(text: str) -> tuple[int, int] | None:
+    """Where brackets nest too deep, as (line, column), before Python's own parser has to find out."""
+    depth = 0
+    for number, line in enumerate(text.split("\n"), 1):
+        for column, character in enumerate(line):
+            depth += (character in "([{") - (character in ")]}")
+            if depth > MAX_NESTING:
+                return number, column
+    return None
+
+
+def _characters(line: str, offset: int | None) -> int:
+    """A column in characters from `ast`'s column in UTF-8 bytes."""
+    if offset is None or line.isascii():
+        return offset or 0
+    return len(line.encode()[:offset].decode(errors="ignore"))
