@@ -1,4 +1,4 @@
-"""Tasks: data, loss and metrics that a candidate is put through. `load_task` finds one by name or file; `TASKS` ships."""
+"""Tasks: data, loss and metrics that a candidate is put through. `load_task` finds one; `TASKS` are shipped."""
 
 from evaluators.tasks.arrays import task_from_arrays
 from evaluators.tasks.criteria import Criterion, CrossEntropy, Reconstruction, SquaredError

@@ -52,11 +52,12 @@ def task_from_arrays(
         test: share of all samples, unless `split` says which.
         validation: share of what is not test, unless `split` says which.
         split_seed: of the division.
-        standardise: input numbers by `columns`, as a `whole`, or not at all (`none`); None: columns for samples of one axis,
-            the whole otherwise. Regression targets are always standardised; metrics are in their own units.
+        standardise: input numbers by `columns`, as a `whole`, or not at all (`none`); None: columns for samples of one
+            axis, the whole otherwise. Regression targets are always standardised; metrics are in their own units.
         missing: NaN in an input is an `error`, or becomes the `mean` of its place over the training samples.
         criterion: a user's own loss and metrics.
-    Raises: TaskError: lengths disagree, a number is missing or not finite, too few samples or classes, an option is out of range.
+    Raises: TaskError: lengths disagree, a number is missing or not finite, there are too few samples or classes, an option
+        is out of range.
     """
     _one_of("kind", kind, get_args(Kind), name)
     _one_of("standardise", standardise, get_args(Standardise), name)
@@ -129,7 +130,9 @@ def prepare(
     scale = np.ones((), np.float32)
     if regression:
         if np.ptp(targets[train], axis=0).max() == 0:
-            raise TaskError(f"{name}: the target is {targets[train].flat[0]:g} for every training sample: nothing to learn")
+            raise TaskError(
+                f"{name}: the target is {targets[train].flat[0]:g} for every training sample: nothing to learn"
+            )
         targets, scale = _standardised(targets, train, targets.ndim == 2)
     whole = [array.astype(np.float32) for array in scaled]
     wanted = targets.astype(np.float32 if regression else np.int64)
@@ -172,8 +175,8 @@ def _numbers(array: Array, what: str, name: str, gaps: bool = False) -> Array:
     if len(wrong):
         place = ", ".join(map(str, wrong[0].tolist()))
         raise TaskError(
-            f"{name}: {what} has {len(wrong)} values that are not finite, the first is {array[tuple(wrong[0])]} at [{place}]; "
-            "leave those samples out, or fill inputs in with `missing: mean`"
+            f"{name}: {what} has {len(wrong)} values that are not finite, the first is {array[tuple(wrong[0])]} at "
+            f"[{place}]; leave those samples out, or fill inputs in with `missing: mean`"
         )
     return array
 

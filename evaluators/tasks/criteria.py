@@ -62,7 +62,9 @@ class CrossEntropy:
         occurs = seen > 0
         recall = (hits[occurs] / seen[occurs]).mean()
         # One transfer from the device for all metrics.
-        accuracy, balanced, loss = torch.stack([right.double().mean(), recall, self.loss(logits, target).double()]).tolist()
+        accuracy, balanced, loss = torch.stack(
+            [right.double().mean(), recall, self.loss(logits, target).double()]
+        ).tolist()
         return {"accuracy": accuracy, "balanced_accuracy": balanced, "error": 1.0 - accuracy, "loss": loss}
 
 

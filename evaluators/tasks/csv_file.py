@@ -49,24 +49,30 @@ def task_from_csv(
         categorical: columns of words, turned into one column per word.
         groups: column with the group of each row; a group stays in one part.
         split: column of `train`, `validation`, `test`.
-        missing: what to do with empty feature cells: say so (`error`), `drop` their rows, or put the column's `mean` there
-            (over the training rows).
+        missing: what to do with empty feature cells: say so (`error`), `drop` their rows, or put the column's `mean`
+            there (over the training rows).
         delimiter: between cells; None: what the first line suggests, of comma, semicolon and tab.
         kind, test, validation, split_seed, standardise: as in `task_from_arrays`.
     Raises: TaskError: the file, a column or a cell is missing or unreadable, or what `task_from_arrays` finds.
     """
     if missing not in ("error", "drop", "mean"):
-        raise TaskError(f"{path.name}: `missing` is one of error, drop, mean, got {missing!r}{nearest(str(missing), ['error'])}")
+        raise TaskError(
+            f"{path.name}: `missing` is one of error, drop, mean, got {missing!r}{nearest(str(missing), ['error'])}"
+        )
     table = _read(path, delimiter)
     if target is None:
-        raise TaskError(f"{path}: say which column to predict: `target: {table.header[-1]}`; it has {_listed(table.header)}")
+        raise TaskError(
+            f"{path}: say which column to predict: `target: {table.header[-1]}`; it has {_listed(table.header)}"
+        )
     special = [column for column in (target, groups, split) if column is not None]
     for column in [*special, *(features or ()), *drop, *categorical]:
         table.number(column)
     if features is None:
         features = [column for column in table.header if column not in special and column not in drop]
     if not features or target in features:
-        raise TaskError(f"{path}: `features` are one or more columns other than the target `{target}`, got {_listed(features)}")
+        raise TaskError(
+            f"{path}: `features` are one or more columns other than the target `{target}`, got {_listed(features)}"
+        )
     empty = _empty_cells(table, [target, *features])
     if empty and missing == "drop":
         gone = {row for row, _ in empty}
@@ -109,7 +115,9 @@ class Table:
     def number(self, column: str) -> int:
         """Which column from 0 has this name."""
         if column not in self.header:
-            raise TaskError(f"{self.path}: no column `{column}`{nearest(column, self.header)}; it has {_listed(self.header)}")
+            raise TaskError(
+                f"{self.path}: no column `{column}`{nearest(column, self.header)}; it has {_listed(self.header)}"
+            )
         return self.header.index(column)
 
     def cells(self, column: str) -> list[str]:

@@ -35,7 +35,9 @@ def load_task(spec: str, options: Mapping[str, Any] | None = None, folder: Path 
     return found
 
 
-def load_subject(spec: str, options: Mapping[str, Any] | None = None, folder: Path | str | None = None) -> Task | OwnEvaluator:
+def load_subject(
+    spec: str, options: Mapping[str, Any] | None = None, folder: Path | str | None = None
+) -> Task | OwnEvaluator:
     """As `load_task`; a user's function may also return an object that evaluates by itself."""
     options = dict(options or {})
     if not isinstance(spec, str):
@@ -68,7 +70,11 @@ def _existing(path: Path, spec: str) -> Path:
 
 
 def _called(make: Callable[..., Task], options: dict[str, Any], what: str, *arguments: Any) -> Task:
-    known = [name for name, parameter in inspect.signature(make).parameters.items() if parameter.kind is parameter.KEYWORD_ONLY]
+    known = [
+        name
+        for name, parameter in inspect.signature(make).parameters.items()
+        if parameter.kind is parameter.KEYWORD_ONLY
+    ]
     for option in options:
         if option not in known:
             raise TaskError(f"{what} has no option `{option}`{nearest(str(option), known)}; it has {', '.join(known)}")
@@ -83,14 +89,18 @@ def _made(path: Path, function: str, options: dict[str, Any]) -> Task | OwnEvalu
     if hasattr(made, "evaluate"):
         missing = [part for part in ("inputs", "outputs", "metrics") if not hasattr(made, part)]
         if missing:
-            raise TaskError(f"{name} returned an evaluator without `{missing[0]}`; it needs inputs, outputs, metrics, evaluate")
+            raise TaskError(
+                f"{name} returned an evaluator without `{missing[0]}`; it needs inputs, outputs, metrics, evaluate"
+            )
         return cast("OwnEvaluator", made)
     if isinstance(made, Mapping) and {"x", "y"} <= set(made):
         rest = {key: value for key, value in made.items() if key not in ("x", "y")}
         known = list(inspect.signature(task_from_arrays).parameters)[2:]
         for key in rest:
             if key not in known:
-                raise TaskError(f"{name} returned an unknown key `{key}`{nearest(str(key), known)}; known are x, y, {', '.join(known)}")
+                raise TaskError(
+                    f"{name} returned an unknown key `{key}`{nearest(str(key), known)}; known are x, y, {', '.join(known)}"
+                )
         return task_from_arrays(_several(made["x"]), np.asarray(made["y"]), **{"name": name, **rest})
     if isinstance(made, tuple) and len(made) == 2:
         return task_from_arrays(_several(made[0]), np.asarray(made[1]), name=name)

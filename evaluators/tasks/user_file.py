@@ -19,8 +19,8 @@ from nas.errors import TaskError, nearest
 class OwnEvaluator(Protocol):
     """What a user's `make` returns when candidates are not trained here: a closed form, a table, a simulator.
 
-    `evaluate(job)` yields `Report`s, may be answered with False to stop, and returns an `Outcome`, a mapping of metrics, or
-    nothing (then the last report counts).
+    `evaluate(job)` yields `Report`s, is closed to stop it, and returns an `Outcome`, a mapping of metrics, or nothing (then
+    the last report counts).
     """
 
     inputs: tuple[Shape, ...]

@@ -1,0 +1,168 @@
+"""The evaluator: a task and where it runs, as one light value that travels to workers and evaluates jobs there."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import time
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from evaluators.failure import Diverged, classify
+from evaluators.tasks.criteria import Direction
+from evaluators.tasks.load import load_subject
+from evaluators.tasks.task import Shape, Task
+from evaluators.tasks.user_file import OwnEvaluator
+from nas.errors import ExperimentError, NasError
+from nas.study.candidate import Job, Outcome, Report
+
+Run = Generator[Report, bool | None, Outcome]
+
+
+@dataclass(frozen=True)
+class Evaluator:
+    """Evaluates jobs on one task. Loads it where it is first used, once, and keeps it there.
+
+    Args:
+        task: as `load_task` takes it, or a task.
+        options: of the task.
+        folder: that a relative path in `task` starts from.
+        device: `auto` (the first GPU where there is one), `cpu`, `cuda`, `cuda:1`.
+        inputs, outputs: shapes that the models have where they view the samples differently; None: the task's own.
+        weights: folder that gets `NUMBER.pt` of every completed candidate; None: weights are not kept.
+        timeout_s: seconds for one candidate; None: no limit.
+        test_reason: why the test part is opened for every candidate; empty in a search, where it stays sealed.
+    """
+
+    task: str | Task
+    options: Mapping[str, Any] = field(default_factory=dict)
+    folder: Path | None = None
+    device: str = "auto"
+    inputs: tuple[Shape, ...] | None = None
+    outputs: tuple[Shape, ...] | None = None
+    weights: Path | None = None
+    timeout_s: float | None = None
+    test_reason: str = ""
+
+    @cached_property
+    def subject(self) -> Task | OwnEvaluator:
+        """The task, or the user's own evaluator.
+
+        Raises: TaskError: it cannot be found or used.
+        """
+        found = self.task if isinstance(self.task, Task) else load_subject(self.task, self.options, self.folder)
+        if isinstance(found, Task) and (self.inputs or self.outputs):
+            return found.reshaped(self.inputs or found.inputs, self.outputs or found.outputs)
+        return found
+
+    @property
+    def metrics(self) -> Mapping[str, Direction]:
+        """Metric → direction, the headline first."""
+        return self.subject.metrics
+
+    def prepare(self) -> None:
+        """Do now what the first job would wait for, so that a mistake in data or device shows before any search.
+
+        Raises: NasError: the task, its data or the device are wrong.
+        """
+        if isinstance(self.subject, Task):
+            self.subject.resident(chosen_device(self.device))
+
+    def evaluate(self, job: Job) -> Run:
+        """A generator of reports; False sent to it stops the candidate; returns the outcome.
+
+        Raises: NasError: the task, the recipe or the budget are wrong. A candidate's failures are outcomes.
+        """
+        if not isinstance(self.subject, Task):
+            return _evaluate_own(self.subject, job)
+        from evaluators.training import train
+
+        return train(
+            job,
+            self.subject,
+            chosen_device(self.device),
+            checkpoint=None if self.weights is None else Path(self.weights) / f"{job.number}.pt",
+            timeout_s=self.timeout_s,
+            test_reason=self.test_reason,
+        )
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without the task that was loaded here."""
+        return {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
+
+
+def chosen_device(device: str) -> str:
+    """`device` as torch takes it.
+
+    Raises: ExperimentError: there is no such device on this machine.
+    """
+    import torch
+
+    if device == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        kind = torch.device(device)
+    except RuntimeError:
+        raise ExperimentError(f"no device is called `{device}`; expected auto, cpu, cuda or cuda:NUMBER") from None
+    if kind.type == "cuda" and (kind.index or 0) >= torch.cuda.device_count():
+        raise ExperimentError(
+            f"device `{device}` is not on this machine: torch sees {torch.cuda.device_count()} GPUs; try `cpu`"
+        )
+    return device
+
+
+def _evaluate_own(subject: OwnEvaluator, job: Job) -> Run:
+    """A user's evaluator, held to the same contract: what goes wrong inside is an outcome."""
+    started = time.perf_counter()
+    curve: list[Report] = []
+
+    def outcome(state: Any, message: str = "", metrics: Mapping[str, float] | None = None) -> Outcome:
+        known = metrics if metrics is not None else curve[-1].metrics if curve else {}
+        return Outcome(state, dict(known), tuple(curve), time.perf_counter() - started, message)
+
+    running: Any = None
+    try:
+        running = subject.evaluate(job)
+        result = running
+        if hasattr(running, "__next__"):
+            result = None
+            while True:
+                try:
+                    report = next(running)
+                except StopIteration as end:
+                    result = end.value
+                    break
+                curve.append(_checked(report))
+                if (yield report) is False:
+                    return outcome("stopped", f"stopped at rung {report.rung}")
+        if isinstance(result, Outcome):
+            return result
+        if isinstance(result, Mapping):
+            return outcome("complete", metrics=_finite(result))
+        if result is not None or not curve:
+            raise TypeError(f"evaluate(job) gave {result!r}; expected Reports, an Outcome or a mapping of metrics")
+        return outcome("complete")
+    except NasError:
+        raise
+    except Exception as error:  # a failure is data
+        return outcome(*classify(error))
+    finally:
+        if hasattr(running, "close"):
+            running.close()
+
+
+def _checked(report: Any) -> Report:
+    if not isinstance(report, Report):
+        raise TypeError(f"evaluate(job) yielded {type(report).__name__}; expected Report(rung, metrics)")
+    _finite(report.metrics)
+    return report
+
+
+def _finite(metrics: Mapping[str, float]) -> dict[str, float]:
+    for name, value in metrics.items():
+        if not math.isfinite(value):
+            raise Diverged(f"{name} is {value}")
+    return {name: float(value) for name, value in metrics.items()}

@@ -1,0 +1,251 @@
+"""Training one candidate: a generator that reports at its rungs and may be stopped there."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import os
+import tempfile
+import time
+from collections.abc import Callable, Generator, Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from evaluators.budget import Plan, plan
+from evaluators.failure import Diverged, OutOfTime, classify
+from evaluators.optimizer import make_optimizer
+from evaluators.recipe import Recipe, check_recipe
+from evaluators.schedule import rate
+from evaluators.tasks.task import Task, Tensors
+from nas.errors import NasError, WorkFailed
+from nas.study.candidate import Job, Outcome, Report
+
+EVALUATION_BATCH = 1024
+
+# Batches are gathered together while they stay below this: one gather per epoch for small data.
+GATHERED_BYTES = 64 * 2**20
+
+
+def train(
+    job: Job,
+    task: Task,
+    device: str = "cpu",
+    *,
+    checkpoint: Path | None = None,
+    on_finish: Callable[[nn.Module], None] | None = None,
+    timeout_s: float | None = None,
+    test_reason: str = "",
+) -> Generator[Report, bool | None, Outcome]:
+    """Train `job` on `task`. Yields a report at each rung and at the end of the budget; returns how it ended.
+
+    Sending False stops the candidate (`stopped`); closing the generator drops it and its memory. On the CPU the same
+    job gives the same numbers, bit for bit: weights, order of batches and dropout come from `job.seed`, with one torch
+    thread, and the random state of torch outside is left as it was.
+
+    Args:
+        job: what to train; its `budget` counts `epochs` or `steps`.
+        task: its shapes must be those of the model.
+        device: such as `cpu` or `cuda:0`.
+        checkpoint: where the weights of a completed candidate are written, whole or not at all.
+        on_finish: called with the completed module in evaluation mode.
+        timeout_s: seconds after which the candidate is given up.
+        test_reason: why the test part is opened at the end of this training; its metrics join the outcome as `test_…`.
+            Empty: it stays sealed.
+    Raises: NasError: the recipe, the budget or the task's data are wrong, or the weights cannot be written. Whatever
+        goes wrong in the model itself is an outcome.
+    """
+    started = time.perf_counter()
+    recipe = check_recipe(job.recipe)
+    train_part = task.resident(device).train
+    steps = plan(job.budget, job.rungs, max(1, len(train_part) // recipe.batch_size))
+    session = _Session(job, task, device, recipe, steps, started, timeout_s)
+    curve: list[Report] = []
+
+    def outcome(state: Any, message: str = "", test: dict[str, float] | None = None) -> Outcome:
+        metrics = {**(curve[-1].metrics if curve else {}), **(test or {})}
+        return Outcome(state, metrics, tuple(curve), time.perf_counter() - started, message)
+
+    reports = session.reports()
+    try:
+        while True:
+            with session.settled():
+                step, report = next(reports, (0, None))
+            if report is None:
+                break
+            curve.append(report)
+            if step in steps.due and (yield report) is False and step < steps.steps:
+                return outcome("stopped", f"stopped at {report.rung} {next(iter(job.budget))}")
+        with session.settled():
+            test = session.test_metrics(test_reason) if test_reason else {}
+            session.module.eval()
+            if on_finish is not None:
+                on_finish(session.module)
+        if checkpoint is not None:
+            save_weights(session.module, checkpoint)
+        return outcome("complete", test=test)
+    except NasError:
+        raise
+    except Exception as error:  # a failure is data
+        return outcome(*classify(error))
+    finally:
+        reports.close()
+        session.release()
+
+
+class _Session:
+    """One candidate in training: its module, its random state, its clock."""
+
+    module: nn.Module
+
+    def __init__(
+        self, job: Job, task: Task, device: str, recipe: Recipe, steps: Plan, started: float, timeout_s: float | None
+    ) -> None:
+        self.job, self.task, self.device, self.recipe, self.plan = job, task, device, recipe, steps
+        self.started, self.timeout_s = started, timeout_s
+        self.on_gpu = torch.device(device).type == "cuda"
+        self.random_state: list[Tensor] | None = None
+
+    @contextlib.contextmanager
+    def settled(self) -> Iterator[None]:
+        """Inside, torch has one thread and this candidate's random numbers; outside, whatever it had before."""
+        threads, before = torch.get_num_threads(), self._random_states()
+        torch.set_num_threads(1)
+        if self.random_state is None:
+            torch.manual_seed(self.job.seed)
+        else:
+            self._set_random_states(self.random_state)
+        try:
+            yield
+        finally:
+            self.random_state = self._random_states()
+            self._set_random_states(before)
+            torch.set_num_threads(threads)
+
+    def _random_states(self) -> list[Tensor]:
+        return [torch.get_rng_state(), *([torch.cuda.get_rng_state(self.device)] if self.on_gpu else [])]
+
+    def _set_random_states(self, states: list[Tensor]) -> None:
+        torch.set_rng_state(states[0])
+        if self.on_gpu:
+            torch.cuda.set_rng_state(states[1], self.device)
+
+    def release(self) -> None:
+        """Let go of the module, and give a GPU's memory back, so that an outcome of out_of_memory does not spread."""
+        if "module" in vars(self):
+            del self.module
+        if self.on_gpu:
+            torch.cuda.empty_cache()
+
+    def reports(self) -> Generator[tuple[int, Report], None, None]:
+        """Trains; yields step and report at every mark."""
+        from nas.codegen import build
+
+        recipe, steps = self.recipe, self.plan.steps
+        data = self.task.resident(self.device)
+        self.module = module = build(self.job.source).to(self.device)
+        optimizer = make_optimizer(module, recipe)
+        order = torch.Generator(self.device).manual_seed(self.job.seed)
+        loss_sum, summed = torch.zeros((), device=self.device), 0
+        for step, (inputs, target) in enumerate(self._batches(data.train, order), start=1):
+            with self._precision():
+                loss = self.task.criterion.loss(module(*inputs), target, recipe.label_smoothing)
+            if optimizer is not None and loss.requires_grad:
+                loss.backward()  # type: ignore[no-untyped-call]
+                if recipe.clip is not None:
+                    nn.utils.clip_grad_norm_(module.parameters(), recipe.clip)
+                for group in optimizer.param_groups:
+                    group["lr"] = rate(recipe, step - 1, steps)
+                optimizer.step()
+                optimizer.zero_grad(set_to_none=True)
+            loss_sum += loss.detach()
+            summed += 1
+            if self.timeout_s is not None and time.perf_counter() - self.started > self.timeout_s:
+                raise OutOfTime(f"gave up after {self.timeout_s:g} s, at step {step} of {steps}")
+            if step in self.plan.marks:
+                yield step, Report(self.plan.marks[step], self._measured(step, float(loss_sum) / summed))
+                loss_sum.zero_()
+                summed = 0
+
+    def _batches(self, part: Tensors, order: torch.Generator) -> Iterator[tuple[tuple[Tensor, ...], Tensor]]:
+        """As many batches as there are steps; each epoch in an order of its own."""
+        n, size = len(part), self.recipe.batch_size
+        size = min(size, n)
+        per_sample = sum(x[0].nbytes for x in (*part.inputs, part.targets))
+        together = size * max(1, GATHERED_BYTES // max(1, size * per_sample))
+        step = 0
+        while True:
+            inputs = part.inputs if self.task.augment is None else self.task.augment(part.inputs, order)
+            shuffled = torch.randperm(n, generator=order, device=self.device)[: n - n % size]
+            for chosen in torch.split(shuffled, together):
+                gathered = [torch.split(x.index_select(0, chosen), size) for x in (*inputs, part.targets)]
+                for *xs, target in zip(*gathered, strict=True):
+                    yield tuple(xs), target
+                    step += 1
+                    if step == self.plan.steps:
+                        return
+
+    def _precision(self) -> contextlib.AbstractContextManager[object]:
+        if self.on_gpu and self.recipe.amp == "auto" and torch.cuda.is_bf16_supported():
+            return torch.autocast("cuda", torch.bfloat16)
+        return contextlib.nullcontext()
+
+    def _measured(self, step: int, train_loss: float) -> dict[str, float]:
+        """Validation metrics, and the mean loss of the batches since the last mark, as they were trained on.
+
+        Raises: Diverged: one of them is not finite.
+        """
+        if not math.isfinite(train_loss):
+            raise Diverged(f"the training loss is {train_loss} by step {step} of {self.plan.steps}")
+        metrics = self.measure(self.task.resident(self.device).validation)
+        for name, value in metrics.items():
+            if not math.isfinite(value):
+                raise Diverged(f"{name} is {value} at step {step} of {self.plan.steps}")
+        return {**metrics, "train_loss": train_loss}
+
+    def measure(self, part: Tensors) -> dict[str, float]:
+        """Metrics over all of `part`, in float32 and in evaluation mode."""
+        scale = self.task.resident(self.device).target_scale
+        with torch.inference_mode():
+            return self.task.criterion.measure(predict(self.module, part.inputs), part.targets, scale)
+
+    def test_metrics(self, reason: str) -> dict[str, float]:
+        part = self.task.tensors(self.task.open_test(reason), self.device)
+        return {f"test_{name}": value for name, value in self.measure(part).items()}
+
+
+def predict(module: nn.Module, inputs: tuple[Tensor, ...]) -> Any:
+    """What `module` returns for all samples, in evaluation mode and large batches; the mode is put back."""
+    before = module.training
+    module.eval()
+    try:
+        with torch.inference_mode():
+            batches = zip(*(torch.split(x, EVALUATION_BATCH) for x in inputs), strict=True)
+            outputs = [module(*batch) for batch in batches]
+            if isinstance(outputs[0], Tensor):
+                return torch.cat(outputs)
+            return tuple(torch.cat(parts) for parts in zip(*outputs, strict=True))
+    finally:
+        module.train(before)
+
+
+def save_weights(module: nn.Module, path: Path) -> None:
+    """Write the weights, on the CPU, beside `path` and rename: readers see all of it or nothing.
+
+    Raises: WorkFailed: the folder cannot be written.
+    """
+    weights = {name: value.detach().cpu() for name, value in module.state_dict().items()}
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".tmp")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                torch.save(weights, file)
+            os.replace(temporary, path)
+        except BaseException:
+            os.unlink(temporary)
+            raise
+    except OSError as error:
+        raise WorkFailed(f"weights cannot be written to {path}: {error.strerror or error}") from None
