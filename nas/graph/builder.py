@@ -115,6 +115,8 @@ def _apply(op: str, types: tuple[TensorType, ...], positional: Sequence[Any], ke
         wanted = str(fewest) if most == fewest else f"at least {fewest}" if most is None else f"{fewest} to {most}"
         raise ShapeError(f"`{op}` takes {wanted} tensor{'s' * (wanted != '1')}, got {len(types)}")
     attrs = _bind(operator, positional, keywords)
+    if types[0].axes and attrs.get("axis", "") is None:  # the last axis; two spellings of it are one operator
+        attrs["axis"] = types[0].names[-1]
     type_ = operator.infer(types, attrs)
     owned = operator.weights(types, attrs)
     parameters = [weight for weight in owned if not weight.buffer]

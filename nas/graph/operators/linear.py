@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from nas.graph.operators.axes import position, resized
+from nas.graph.operators.axes import along, last_axis, position, resized, size_along
 from nas.graph.operators.table import Argument, Attributes, Module, Operator, Types, Weight, register
 from nas.graph.types import TensorType
 
 
 def _sizes(types: Types, attrs: Attributes) -> tuple[int, int]:
-    index = position("linear", types[0], attrs["axis"])
-    return types[0].axes[index].size, attrs["n"]
+    return size_along("linear", types, attrs), attrs["n"]
 
 
 def _infer(types: Types, attrs: Attributes) -> TensorType:
@@ -37,16 +36,6 @@ def _module(types: Types, attrs: Attributes) -> Module:
     )
 
 
-def along(types: Types, attrs: Attributes, module: str, arg: str, op: str = "linear") -> str:
-    """A module that works on the last dimension, applied along the operator's axis."""
-    index = position(op, types[0], attrs["axis"])
-    last = len(types[0].axes) - 1
-    if index == last:
-        return f"{module}({arg})"
-    swap = f".transpose({index + 1}, {last + 1})"
-    return f"{module}({arg}{swap}){swap}"
-
-
 register(
     Operator(
         name="linear",
@@ -54,7 +43,7 @@ register(
         doc="A linear map along one axis, the last by default; the axis keeps its name and takes the size `n`.",
         arguments=(
             Argument("n", "size", "the new size of the axis"),
-            Argument("axis", "axis", "the axis it works along", default=None),
+            last_axis(),
             Argument("bias", "bool", "whether b is there", default=True),
             Argument("frozen", "bool", "whether the weights stay as they are drawn", default=False),
         ),

@@ -18,7 +18,10 @@ REQUIRED: Final = object()
 
 @dataclass(frozen=True)
 class Argument:
-    """One argument besides the tensors. A `size` is a positive integer; an `axis` is the name of one, or None."""
+    """One argument besides the tensors. A `size` is a positive integer; an `axis` is the name of one, or None.
+
+    An argument called `axis` that is None means the last axis; in a node it stands by its name.
+    """
 
     name: str
     kind: Kind

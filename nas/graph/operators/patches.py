@@ -1,0 +1,86 @@
+"""Cutting signals and images into patches."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from nas.errors import ShapeError
+from nas.graph.operators.axes import made_of, position
+from nas.graph.operators.table import Argument, Attributes, Operator, Types, register
+from nas.graph.types import Axis, TensorType
+
+
+class _Cut(NamedTuple):
+    """Where the patches come from: the axes that are cut, and the channels axis and its position, if there is one."""
+
+    cut: tuple[Axis, ...]
+    channels: Axis | None
+    at: int
+
+
+def _cut(types: Types, attrs: Attributes) -> _Cut:
+    type_, size = types[0], attrs["size"]
+    axes = type_.axes
+    at = len(axes) - 1
+    if attrs["channels"] is not None:
+        at = position("patchify", type_, attrs["channels"])
+    channels = axes[at] if attrs["channels"] is not None or len(axes) == 3 else None
+    cut = tuple(axis for axis in axes if axis is not channels)
+    if len(cut) not in (1, 2):
+        raise ShapeError(
+            f"`patchify` takes [features], [height, width] or [height, width, channels], got {type_}; "
+            "`channels` names the axis that is not cut"
+        )
+    for axis in cut:
+        if axis.size % size:
+            raise ShapeError(f"`patchify` needs a size that divides `{axis}` of {type_}, got {size}")
+    if len(attrs["into"]) != 2:
+        raise ShapeError(f"`patchify` takes two names as `into`, [tokens, channels], got {len(attrs['into'])}")
+    return _Cut(cut, channels, at)
+
+
+def _infer(types: Types, attrs: Attributes) -> TensorType:
+    cut, channels, _ = _cut(types, attrs)
+    size = attrs["size"]
+    grid = tuple(axis.resized(axis.size // size) for axis in cut)
+    n_tokens = 1
+    for axis in grid:
+        n_tokens *= axis.size
+    depth = size ** len(cut) * (channels.size if channels else 1)
+    tokens = Axis(attrs["into"][0], n_tokens, grid if len(grid) > 1 else ())
+    return made_of("patchify", types[0], (tokens, Axis(attrs["into"][1], depth)))
+
+
+def _forward(types: Types, attrs: Attributes, out: TensorType, module: str, args: list[str]) -> str:
+    cut, channels, at = _cut(types, attrs)
+    size = attrs["size"]
+    x = args[0]
+    if channels and at != len(types[0].axes) - 1:
+        x = f"{x}.movedim({at + 1}, -1)"
+    tokens, depth = out.shape
+    if len(cut) == 1:
+        return f"{x}.reshape(-1, {tokens}, {depth})"
+    grid = [n for axis in cut for n in (axis.size // size, size)]
+    pixels = [*grid, channels.size] if channels else grid
+    return f"{x}.reshape(-1, {', '.join(map(str, pixels))}).transpose(2, 3).reshape(-1, {tokens}, {depth})"
+
+
+register(
+    Operator(
+        name="patchify",
+        equation="y[token, :] = the numbers of one patch of x",
+        doc=(
+            "A signal [features] as windows of `size`, an image [height, width] or [height, width, channels] as "
+            "size × size patches, row by row; one token each. `split_axis(x, tokens)` gives the grid of an image back."
+        ),
+        source="Dosovitskiy et al. 2020, arXiv:2010.11929",
+        arguments=(
+            Argument("size", "size", "the side of a patch; it divides every axis that is cut"),
+            Argument("into", "axes", "the names of the new axes", default=("tokens", "channels")),
+            Argument("channels", "axis", "the axis that is not cut; the last of three by default", default=None),
+        ),
+        infer=_infer,
+        forward=_forward,
+        keeps_zero=lambda attrs: True,
+    )
+)
