@@ -41,6 +41,7 @@ class DecisionSpec:
     elements: tuple[ElementSpec, ...] = ()
     by_value: dict[Value, ElementSpec] = field(default_factory=dict)
     needs: tuple[float, ...] = ()  # for each element, the block calls below this one that it cannot do without
+    mentions: set[str] = field(default_factory=set)  # decisions in its bounds and bound arguments
     rule_only: bool = False  # no equation reads it, only rules do
 
     @property
@@ -72,6 +73,7 @@ class BlockSpec:
     share: frozenset[str] = frozenset()
     body: Callable[[Frame], Any] = lambda frame: None
     tree: list[ast.stmt] = field(default_factory=list)
+    reads: set[str] = field(default_factory=set)  # decisions that its equations, domains and rules mention
 
 
 @dataclass

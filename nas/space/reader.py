@@ -104,6 +104,8 @@ class _Reader:
             compiled[block] = self._block_from(block, params, defaults, scopes[block], top_names)
         model.rules = self._rules(tree, Names(**{**top_names.__dict__, "rule": True, "costs": True}), top.rule_read)
         model.share = self._share(tree, blocks)
+        for block, scope in scopes.items():
+            compiled[block].reads = scope.read | scope.rule_read
         recipe = self._recipe(top_names, top.read)
         limits = self._limits()
         program = Program(name, inputs, outputs, inner, model, compiled, recipe, limits["nodes"], limits["depth"])
@@ -277,6 +279,7 @@ class _Reader:
             mentions[name] = set()
             spec = read_decision(name, place, value, names, self.lines, self.faults, mentions[name])
             if spec is not None:
+                spec.mentions = mentions[name]
                 found[name] = spec
             read |= mentions[name]
         for name in _cyclic(mentions):
@@ -419,6 +422,9 @@ class _Reader:
         compiler = Compiler(text, Names(**{**names.__dict__, "locals": local}), self.faults, scope.read)
         block.body = compiler.body(statements)
         block.tree = statements
+        if not name:  # what is wrong with the result is wrong where it is returned
+            returns = [node for statement in statements for node in ast.walk(statement) if isinstance(node, ast.Return)]
+            block.place = text.place(returns[-1]) if returns else block.place
         return block
 
     def _share(self, tree: Tree, blocks: Iterable[str]) -> frozenset[str]:

@@ -207,7 +207,7 @@ class Run:
             for key, _ in keywords:
                 if key in bound:
                     raise error(place, f"`{key}` is bound in `{callee}` and given here again")
-            keywords = (*keywords, *((key, _constant(value)) for key, value in bound.items()))
+            keywords = (*keywords, *((key, constant(value)) for key, value in bound.items()))
         if name in self.program.blocks:
             return self.call_block(frame, name, args, keywords, site, place, indirect=True)
         return self.call_operator(frame, name, args, keywords, site, place)
@@ -326,7 +326,8 @@ class Run:
         return f"{own}.{name}." if indirect else f"{own}."
 
 
-def _constant(value: Any) -> Expression:
+def constant(value: Any) -> Expression:
+    """An expression that is always `value`."""
     return lambda frame: value
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from math import inf, prod
 from random import Random as Generator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nas.errors import Fault, ShapeError, SpaceError, nearest
 from nas.graph.builder import Builder
@@ -21,6 +21,9 @@ from nas.space.domains import Categorical, Domain, Value
 from nas.space.program import Program
 from nas.space.run import Rejected, Run
 from nas.space.values import AxisSize, Tensor, describe
+
+if TYPE_CHECKING:
+    from nas.space.count import Count
 
 ASSUMED_SIZE = 64  # of an axis that neither a task nor the file's `sizes` gives a size
 MAX_DRAWS = 20_000
@@ -274,6 +277,12 @@ class Space:
                 return
             positions = [position for _, _, position in way]
             positions[-1] += 1
+
+    def count(self) -> Count:
+        """How many genotypes the rules accept; see `nas.space.count`."""
+        from nas.space.count import count
+
+        return count(self)
 
     @cached_property
     def is_flat(self) -> bool:

@@ -21,7 +21,7 @@ def endless_blocks(program: Program) -> list[str]:
     needs = _needs(program)
     endless = [name for name, need in needs.items() if need == inf]
     # the culprit is where the loop lies, not everything that leads to it
-    looping = [name for name in endless if name in _calls_closure(program, name)]
+    looping = [name for name in endless if name in reachable_blocks(program, name)]
     return looping or endless
 
 
@@ -29,8 +29,8 @@ def mark_needs(program: Program) -> None:
     """Give every choice of a block that can reach a recursion the needs of its elements."""
     needs = _needs(program)
     for block in (program.model, *program.blocks.values()):
-        reached = _calls_closure(program, block.name)
-        if not any(name in _calls_closure(program, name) for name in reached):
+        reached = reachable_blocks(program, block.name)
+        if not any(name in reachable_blocks(program, name) for name in reached):
             continue
         for spec in block.decisions.values():
             if isinstance(spec.constant, Categorical):
@@ -38,7 +38,7 @@ def mark_needs(program: Program) -> None:
                 spec.needs = found if any(found) else ()
 
 
-def _calls_closure(program: Program, name: str) -> set[str]:
+def reachable_blocks(program: Program, name: str) -> set[str]:
     """Blocks that calls from block `name` can lead to."""
     seen: set[str] = set()
     front = [program.model if not name else program.blocks[name]]

@@ -1,0 +1,170 @@
+"""A space is checked before any search: every branch of every choice is built, numbers at their extremes."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from random import Random as Generator
+
+from nas.errors import Fault, NasError, SpaceError
+from nas.space.deciders import Random, Replay, nth
+from nas.space.domains import Categorical, Domain, Value
+from nas.space.run import Rejected
+from nas.space.space import Space
+
+DRAWS = 500
+TRIES = 60  # to build one branch that the draws did not reach
+MOST_BRANCHES = 2_000
+
+
+@dataclass
+class Check:
+    """What a check found.
+
+    Args:
+        draws, accepted: of the random draws.
+        reasons: how often each rule rejected a draw.
+        unreached: branches that no accepted candidate took, with the rule that stood in the way most often.
+        branches: how many branches were looked at.
+    """
+
+    draws: int = 0
+    accepted: int = 0
+    reasons: Counter[str] = field(default_factory=Counter)
+    unreached: list[tuple[str, Value, str]] = field(default_factory=list)
+    branches: int = 0
+
+    @property
+    def acceptance(self) -> float:
+        return self.accepted / max(self.draws, 1)
+
+
+def check(space: Space, draws: int = DRAWS, seed: int = 0) -> Check:
+    """Build many candidates, and at least one for every branch where one can be found.
+
+    Raises: SpaceError: with every place where the pieces do not fit, each with a genotype that shows it; or nothing is
+        accepted; or a seed is not a member of the space.
+    """
+    return _Checker(space, seed).run(draws)
+
+
+class _Checker:
+    def __init__(self, space: Space, seed: int) -> None:
+        self.space = space
+        self.rng = Generator(seed)
+        self.found = Check()
+        self.faults: dict[str, Fault] = {}
+        self.accepted: set[tuple[str, Value]] = set()
+        self.seen: dict[tuple[str, Value], tuple[str, Mapping[str, Value], Domain]] = {}
+
+    def run(self, draws: int) -> Check:
+        for _ in range(draws):
+            self.found.draws += 1
+            outcome = self._build({})
+            if outcome is None:
+                self.found.accepted += 1
+            else:
+                self.found.reasons[outcome] += 1
+        self._branches()
+        self._seeds()
+        if self.faults:
+            raise SpaceError(*self.faults.values())
+        if not self.accepted and not self.found.accepted:
+            self.space.sample(self.rng)  # raises, and says which rules reject
+        return self.found
+
+    def _build(self, wanted: Mapping[str, Value]) -> str | None:
+        """Build with some values wanted; None where the candidate is accepted, else what rejected it."""
+        decider = _Watched(Replay(wanted, Random(self.rng), lenient=True))
+        try:
+            self.space.build(decider, strict=True)
+        except Rejected as rejected:
+            self._note(decider)
+            return rejected.rule
+        except NasError as problem:
+            self._note(decider)
+            return self._misfit(problem, decider.genotype)
+        self._note(decider)
+        for path, value in decider.genotype.items():
+            self.accepted.add((_place(path), value))
+        return None
+
+    def _misfit(self, problem: NasError, genotype: Mapping[str, Value]) -> str:
+        shown = ", ".join(f"{path}={value}" for path, value in list(genotype.items())[:12])
+        for fault in problem.faults:
+            where = str(fault.place and (fault.place.line, fault.place.column))
+            message = f"{fault.message}\n(with {shown})" if shown else fault.message
+            # sizes differ from draw to draw: one fault a place and kind of message is enough
+            self.faults.setdefault(where + re.sub(r"\d+", "", fault.message), Fault(message, fault.place))
+        return "the pieces do not fit"
+
+    def _note(self, decider: _Watched) -> None:
+        """Remember, for every branch of the decisions met, a genotype that leads there."""
+        for path, domain in decider.domains.items():
+            for value in _branches(domain):
+                self.seen.setdefault((_place(path), value), (path, decider.genotype, domain))
+
+    def _branches(self) -> None:
+        """Build the branches that no draw was accepted with, near a genotype that came by."""
+        tried: set[tuple[str, Value]] = set()
+        while len(tried) < MOST_BRANCHES:
+            missing = [key for key in self.seen if key not in self.accepted and key not in tried]
+            if not missing:
+                break
+            for key in missing:
+                tried.add(key)
+                if key in self.accepted:
+                    continue
+                path, genotype, _ = self.seen[key]
+                before = len(self.faults)
+                reasons: Counter[str] = Counter()
+                kept: Mapping[str, Value] = genotype
+                for attempt in range(TRIES):
+                    # first with all else as it was, then with only what leads there, then with chance alone
+                    if attempt == TRIES // 4:
+                        kept = {p: v for p, v in genotype.items() if path.startswith(p.rpartition(".")[0])}
+                    elif attempt == TRIES // 2:
+                        kept = {p: v for p, v in genotype.items() if isinstance(v, str)}
+                    outcome = self._build({**kept, path: key[1]})
+                    if outcome is None or len(self.faults) > before:
+                        break
+                    reasons[outcome] += 1
+                if key not in self.accepted and len(self.faults) == before:
+                    reason = reasons.most_common(1)[0][0] if reasons else ""
+                    self.found.unreached.append((*key, reason))
+        self.found.branches = len(self.seen)
+
+    def _seeds(self) -> None:
+        for name, design in self.space.seeds.items():
+            try:
+                self.space.replay(design, self.rng)
+            except NasError as problem:
+                self.faults[f"seed {name}"] = Fault(f"{self.space.file}: the seed `{name}` is no member: {problem}")
+
+
+class _Watched:
+    """A decider that remembers what was asked and answered."""
+
+    def __init__(self, decider: Replay) -> None:
+        self.decider = decider
+        self.genotype: dict[str, Value] = {}
+        self.domains: dict[str, Domain] = {}
+
+    def decide(self, path: str, domain: Domain) -> Value:
+        self.domains[path] = domain
+        self.genotype[path] = self.decider.decide(path, domain)
+        return self.genotype[path]
+
+
+def _place(path: str) -> str:
+    """A path without loop indices and without where its block was called from: one place in the file."""
+    return ".".join(re.sub(r"\[\d+\]|#\d+", "", path).split(".")[-2:])
+
+
+def _branches(domain: Domain) -> list[Value]:
+    if isinstance(domain, Categorical):
+        return list(domain.options)
+    last = nth(domain, int(domain.size) - 1) if domain.size != float("inf") else domain.high
+    return list(dict.fromkeys((domain.low, last)))

@@ -1,0 +1,299 @@
+"""How many genotypes a space accepts: exactly where that can be done, by Knuth's estimator elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import inf, isinf, sqrt
+from random import Random as Generator
+from typing import Any
+
+from nas.errors import Place, ShapeError, SpaceError
+from nas.graph.builder import Builder
+from nas.graph.graph import Node
+from nas.graph.types import TensorType
+from nas.space.deciders import nth
+from nas.space.domains import Domain, Value
+from nas.space.program import Expression
+from nas.space.run import Frame, Rejected, Run, constant
+from nas.space.space import Space
+from nas.space.termination import reachable_blocks
+from nas.space.values import Element, Tensor
+
+MAX_RUNS = 20_000
+PROBES = 4_000
+
+
+@dataclass(frozen=True)
+class Count:
+    """The number of accepted genotypes; `error` is the standard error where it is estimated, 0 where it is exact.
+
+    `value` is infinite where a decision is a real number without a step.
+    """
+
+    value: float
+    error: float = 0.0
+
+    @property
+    def exact(self) -> bool:
+        return self.error == 0
+
+    def __str__(self) -> str:
+        if isinf(self.value):
+            return "infinitely many (a decision is a real number)"
+        if self.exact:
+            return f"{int(self.value):,}"
+        return f"about {self.value:.2g} (± {self.error:.1g}, estimated)"
+
+
+def count(space: Space, seed: int = 0) -> Count:
+    """The number of genotypes that the space accepts.
+
+    Exact, with the ways through each block counted once for each situation it is called in, where no rule reads a cost
+    and the situations are few; by enumeration where the space is small. Elsewhere the mean over random ways of the
+    product of the numbers of branches (Knuth 1975, "Estimating the Efficiency of Backtrack Programs").
+    """
+    costly = any(rule.costly for rule in space.program.model.rules)
+    counter = _Counter(space, memoise=not costly)
+    try:
+        return Count(counter.whole())
+    except _TooMany:
+        return _estimate(space, Generator(seed))
+
+
+class _TooMany(Exception):
+    """More runs than exact counting may take."""
+
+
+class _Script:
+    """A way through the choice points of one frame: follows positions, then takes the first branch each time."""
+
+    def __init__(self, positions: list[int]) -> None:
+        self.positions = positions
+        self.way: list[tuple[int, int]] = []  # (position, number of branches)
+        self.ways = 1  # how many genotypes this way stands for
+
+    def branch(self, branches: int) -> int:
+        number = len(self.way)
+        position = self.positions[number] if number < len(self.positions) else 0
+        self.way.append((position, branches))
+        return position
+
+    def decide(self, path: str, domain: Domain) -> Value:
+        if domain.size == inf:
+            raise OverflowError
+        return nth(domain, self.branch(int(domain.size)))
+
+    def following(self) -> list[int] | None:
+        """The positions of the next way, None after the last."""
+        way = self.way
+        while way and way[-1][0] + 1 >= way[-1][1]:
+            way.pop()
+        return [*(position for position, _ in way[:-1]), way[-1][0] + 1] if way else None
+
+
+Outcome = tuple[tuple[TensorType, ...], bool, int]  # types of the results, whether they are a list, nodes made
+
+
+class _Counter:
+    def __init__(self, space: Space, memoise: bool) -> None:
+        self.space = space
+        self.memoise = memoise
+        self.runs = 0
+        self.outcomes: dict[Any, list[tuple[Outcome, int]]] = {}
+        program = space.program
+        self.reach = {name: {name, *reachable_blocks(program, name)} for name in program.blocks}
+        self.reads = {name: self._top_reads(reach) for name, reach in self.reach.items()}
+        self.shared = set().union(program.model.share, *(block.share for block in program.blocks.values()))
+
+    def _top_reads(self, blocks: set[str]) -> list[str]:
+        """Top-level decisions that these blocks may read, also through the arguments bound to a choice."""
+        decisions = self.space.program.decisions
+        read = set().union(*(self.space.program.blocks[name].reads for name in blocks)) & set(decisions)
+        for _ in decisions:
+            read |= set().union(*(decisions[name].mentions for name in read)) if read else set()
+        return sorted(read & set(decisions))
+
+    def spend(self) -> None:
+        self.runs += 1
+        if self.runs > MAX_RUNS:
+            raise _TooMany
+
+    def whole(self) -> float:
+        total = 0
+        positions: list[int] | None = []
+        while positions is not None:
+            self.spend()
+            script = _Script(positions)
+            try:
+                self._build(script)
+                total += script.ways
+            except OverflowError:
+                return inf
+            except Rejected:
+                pass
+            positions = script.following()
+        return total
+
+    def _build(self, script: _Script) -> None:
+        space = self.space
+        if not self.memoise:
+            space.build(script)
+            return
+        builder = Builder(space._input_types)
+        run = _CountingRun(self, script, builder)
+        run.top.locals.update((name, Tensor(i)) for i, name in enumerate(space.program.inputs))
+        try:
+            run.watch(run.top)
+            space._outputs(space.program.model.body(run.top), builder)
+            for setting in space.program.recipe.values():
+                setting(run.top)
+            run.settle(lambda: None)  # type: ignore[arg-type, return-value]
+        except (ShapeError, SpaceError) as problem:
+            raise Rejected(str(problem)) from None
+
+
+class _CountingRun(Run):
+    """A run in which the call of a block is one choice point: among its outcomes, each with its number of ways."""
+
+    def __init__(self, counter: _Counter, script: _Script, builder: Builder) -> None:
+        space = counter.space
+        super().__init__(space.program, space._axes, builder, script)
+        self.counter = counter
+        self.script = script
+
+    def call_block(
+        self,
+        frame: Frame,
+        name: str,
+        args: Sequence[Expression],
+        keywords: Sequence[tuple[str, Expression]],
+        site: str,
+        place: Place,
+        indirect: bool = False,
+    ) -> Any:
+        values = [value(frame) for value in args]
+        named = {key: value(frame) for key, value in keywords}
+        counter = self.counter
+        top = {decision: self.drawn.get(decision) for decision in counter.reads[name]}
+        own = counter.reach[name] & counter.shared
+        simple = all(_simple(value) for value in (*values, *named.values()))
+        if own or "tied" in named or not simple or any(decision not in self.drawn for decision in top):
+            constants = [constant(value) for value in values]
+            pairs = [(key, constant(value)) for key, value in named.items()]
+            return super().call_block(frame, name, constants, pairs, site, place, indirect)
+        nodes = self.builder.nodes
+        key = (
+            name,
+            tuple(_key(value, nodes) for value in values),
+            tuple((k, _key(value, nodes)) for k, value in sorted(named.items())),
+            tuple(top.items()),
+            self.program.max_depth - frame.depth,
+        )
+        if key not in counter.outcomes:
+            counter.outcomes[key] = self._outcomes(frame, name, values, named, place)
+        outcomes = counter.outcomes[key]
+        if not outcomes:
+            raise Rejected("no way through a block")
+        (types, several, made), ways = outcomes[self.script.branch(len(outcomes))]
+        self.script.ways *= ways
+        self._max_nodes -= made - len(types)
+        results = [self._placed(type_) for type_ in types]
+        if len(nodes) > self._max_nodes:
+            raise Rejected("limits: nodes")
+        return results if several else results[0]
+
+    def _placed(self, type_: TensorType) -> Tensor:
+        nodes = self.builder.nodes
+        nodes.append(Node(len(nodes), "input", (("name", ""),), (), type_))
+        return Tensor(len(nodes) - 1)
+
+    def _outcomes(
+        self, frame: Frame, name: str, values: list[Any], named: dict[str, Any], place: Place
+    ) -> list[tuple[Outcome, int]]:
+        """Every way through the block, gathered by what the caller can tell apart."""
+        found: dict[Outcome, int] = {}
+        positions: list[int] | None = []
+        while positions is not None:
+            self.counter.spend()
+            script = _Script(positions)
+            inner = _CountingRun(self.counter, script, Builder({}))
+            for decision in self.counter.reads[name]:  # paths inside start afresh
+                inner.drawn[decision] = self.drawn[decision]
+                inner.domains[decision] = self.domains[decision]
+            moved = [inner._moved(value, self) for value in values]
+            pairs = [(key, inner._moved(value, self)) for key, value in named.items()]
+            given = len(inner.builder.nodes)
+            outer = Frame(inner, self.program.model, None, "")
+            outer.depth = frame.depth
+            try:
+                constants = [constant(value) for value in moved]
+                keywords = [(key, constant(value)) for key, value in pairs]
+                result = Run.call_block(inner, outer, name, constants, keywords, "counted", place)
+                inner.settle(lambda: None)  # type: ignore[arg-type, return-value]
+                several = isinstance(result, list)
+                tensors = result if isinstance(result, list) else [result]
+                if not all(isinstance(tensor, Tensor) for tensor in tensors):
+                    raise _TooMany
+                hidden = self.program.max_nodes - inner._max_nodes
+                made = len(inner.builder.nodes) - given + hidden
+                types = tuple(inner.builder.nodes[tensor.id].type for tensor in tensors)
+                outcome = (types, several, made)
+                found[outcome] = found.get(outcome, 0) + script.ways
+            except (Rejected, ShapeError, SpaceError):
+                pass
+            positions = script.following()
+        return list(found.items())
+
+    def _moved(self, value: Any, origin: Run) -> Any:
+        if isinstance(value, Tensor):
+            return self._placed(origin.builder.nodes[value.id].type)
+        if isinstance(value, list):
+            return [self._moved(item, origin) for item in value]
+        return value
+
+
+def _simple(value: Any) -> bool:
+    """Whether a value can be told apart by `_key`: a choice with bound arguments belongs to its own frame."""
+    if isinstance(value, list):
+        return all(_simple(item) for item in value)
+    return not (isinstance(value, Element) and value.bound)
+
+
+def _key(value: Any, nodes: list[Node]) -> Any:
+    if isinstance(value, Tensor):
+        return nodes[value.id].type
+    if isinstance(value, list):
+        return tuple(_key(item, nodes) for item in value)
+    return type(value), value
+
+
+def _estimate(space: Space, rng: Generator) -> Count:
+    total = squares = 0.0
+    for _ in range(PROBES):
+        probe = _Probe(rng)
+        try:
+            space.build(probe)
+        except Rejected:
+            continue
+        except OverflowError:
+            return Count(inf)
+        total += probe.branches
+        squares += probe.branches**2
+    mean = total / PROBES
+    variance = max(squares / PROBES - mean**2, 0.0)
+    return Count(mean, sqrt(variance / PROBES) or 1.0)
+
+
+class _Probe:
+    """A uniform way down the tree of decisions; `branches` is the product of the numbers of branches."""
+
+    def __init__(self, rng: Generator) -> None:
+        self.rng = rng
+        self.branches = 1.0
+
+    def decide(self, path: str, domain: Domain) -> Value:
+        if domain.size == inf:
+            raise OverflowError
+        self.branches *= domain.size
+        return nth(domain, self.rng.randrange(int(domain.size)))

@@ -1,0 +1,121 @@
+"""JSON Schema of space files, for completion and checks in editors. The reader remains the judge."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nas.graph.operators import TABLE
+from nas.space.reader import LIMITS
+
+_NAME = {"type": "string", "pattern": "^[A-Za-z][A-Za-z0-9_]*$"}
+_EQUATIONS = {"type": "string", "description": "Equations in Python syntax; write them after `|`."}
+_BOUNDS = {"type": "array", "minItems": 2, "maxItems": 2, "items": {"type": ["number", "string"]}}
+
+
+def space_schema() -> dict[str, Any]:
+    """The schema, as plain JSON (draft 2020-12)."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "hourglass-nas search space",
+        "type": "object",
+        "required": ["space", "inputs", "outputs", "model"],
+        "additionalProperties": False,
+        "properties": {
+            "space": {"type": "string", "pattern": r"^[A-Za-z][\w.-]*$", "description": "The space's name."},
+            "doc": {"type": "string", "description": "What question the space asks."},
+            "source": {"type": "string", "description": "Where it comes from: a citation."},
+            "inputs": {
+                "type": "object",
+                "minProperties": 1,
+                "additionalProperties": {"type": "array", "minItems": 1, "items": _NAME},
+                "description": "The model's inputs and the names of their axes; a task's axes bind by position.",
+            },
+            "outputs": {"type": "array", "minItems": 1, "items": _NAME, "description": "The axes of the output."},
+            "axes": {"type": "array", "items": _NAME, "description": "Axes that exist only inside, such as tokens."},
+            "sizes": {
+                "type": "object",
+                "additionalProperties": {"type": "integer", "minimum": 1},
+                "description": "Example sizes of the axes, used until a task binds them.",
+            },
+            "choose": _choose("Decisions drawn once for the whole architecture."),
+            "share": _share(),
+            "require": _require("Rules over decisions and costs (params, trainable_params, macs, activation_bytes)."),
+            "limits": {
+                "type": "object",
+                "additionalProperties": False,
+                "properties": {
+                    name: {"type": "integer", "minimum": 1, "maximum": most, "default": default}
+                    for name, (default, most) in LIMITS.items()
+                },
+            },
+            "blocks": {
+                "type": "object",
+                "propertyNames": {"pattern": r"^[A-Za-z]\w*\(.*\)$"},
+                "additionalProperties": {"oneOf": [_EQUATIONS, _block()]},
+                "description": "Functions of tensors: `residual(x): |` and the equations.",
+            },
+            "model": _EQUATIONS,
+            "recipe": {
+                "type": "object",
+                "description": "Training settings; values may be expressions over decisions.",
+            },
+            "seeds": {
+                "type": "object",
+                "additionalProperties": {"type": "object"},
+                "description": "Known designs, also partial ones: decision path → value. A search evaluates them first.",
+            },
+        },
+    }
+
+
+def _choose(description: str) -> dict[str, Any]:
+    words = {"anyOf": [{"enum": sorted(set(TABLE) - {"input"})}, {"type": ["string", "number", "boolean", "null"]}]}
+    elements = {"type": "array", "minItems": 1, "items": words}
+
+    def numbers(kind: str) -> dict[str, Any]:
+        return {
+            "type": "object",
+            "required": [kind],
+            "additionalProperties": False,
+            "properties": {kind: _BOUNDS, "step": {"type": ["number", "string"]}, "log": {"type": "boolean"}},
+        }
+
+    weighted = {
+        "type": "object",
+        "required": ["choice"],
+        "additionalProperties": False,
+        "properties": {"choice": elements, "weights": {"type": "array", "items": {"type": "number", "minimum": 0}}},
+    }
+    return {
+        "type": "object",
+        "propertyNames": _NAME,
+        "additionalProperties": {"oneOf": [elements, weighted, numbers("int"), numbers("float")]},
+        "description": description,
+    }
+
+
+def _share() -> dict[str, Any]:
+    return {
+        "type": "array",
+        "items": _NAME,
+        "description": "Blocks whose decisions are drawn once for all calls in here.",
+    }
+
+
+def _require(description: str) -> dict[str, Any]:
+    return {"type": "array", "items": {"type": "string"}, "description": description}
+
+
+def _block() -> dict[str, Any]:
+    return {
+        "type": "object",
+        "required": ["body"],
+        "additionalProperties": False,
+        "properties": {
+            "doc": {"type": "string"},
+            "choose": _choose("Decisions drawn afresh by every call."),
+            "share": _share(),
+            "require": _require("Rules over the block's decisions and arguments, checked for every call."),
+            "body": _EQUATIONS,
+        },
+    }
