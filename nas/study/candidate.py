@@ -64,7 +64,7 @@ class Job:
         recipe: the effective training settings.
         seed: for weights and data order.
         budget: how much may be spent at most, such as `{"epochs": 30}`.
-        rungs: amounts of the budget's unit at which a report is due; the last is the whole budget.
+        rungs: amounts of the budget's unit at which a report is due, beside the one at its end.
         costs: the candidate's, so that nobody computes them again.
     """
 

@@ -1,0 +1,135 @@
+"""The samplers by name, what each is for, and which spaces it can serve."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from nas.errors import ExperimentError, nearest
+from nas.study.samplers.base import Exhausted, Proposal, Sampler, SamplerEntry, Setting
+
+if TYPE_CHECKING:
+    from nas.space import Space
+    from nas.study.objectives import Goal
+
+__all__ = [
+    "SAMPLERS",
+    "Exhausted",
+    "Proposal",
+    "Sampler",
+    "SamplerEntry",
+    "Setting",
+    "make_sampler",
+    "parse_sampler",
+    "unlimited",
+]
+
+
+def _random(space: Space, goal: Goal, settings: Mapping[str, Any]) -> Sampler:
+    from nas.study.samplers.plain import RandomSearch
+
+    return RandomSearch(space, goal, settings)
+
+
+def _grid(space: Space, goal: Goal, settings: Mapping[str, Any]) -> Sampler:
+    from nas.study.samplers.plain import Grid
+
+    return Grid(space, goal, settings)
+
+
+def _nsga2(space: Space, goal: Goal, settings: Mapping[str, Any]) -> Sampler:
+    from nas.study.samplers.nsga2 import Nsga2
+
+    return Nsga2(space, goal, settings)
+
+
+def _tpe(space: Space, goal: Goal, settings: Mapping[str, Any]) -> Sampler:
+    from nas.study.samplers.tpe import Tpe
+
+    return Tpe(space, goal, settings)
+
+
+def _gp(space: Space, goal: Goal, settings: Mapping[str, Any]) -> Sampler:
+    from nas.study.samplers.tpe import Gp
+
+    return Gp(space, goal, settings)
+
+
+_STARTUP = Setting(10, "results at random before it starts to model", 1)
+
+SAMPLERS: dict[str, SamplerEntry] = {
+    entry.name: entry
+    for entry in (
+        SamplerEntry("random", "Independent draws, as the space's weights and scales say.", _random),
+        SamplerEntry(
+            "tpe",
+            "Tree-structured Parzen estimator (Optuna): multivariate, grouped, for every space; a good first choice.",
+            _tpe,
+            {"startup": _STARTUP},
+        ),
+        SamplerEntry(
+            "nsga2",
+            "Evolution of genotypes by non-dominated rank and crowding, for every space, recursive ones too.",
+            _nsga2,
+            {
+                "population": Setting(24, "parents kept, and results at random before the first child", 2),
+                "crossover": Setting(0.5, "share of children that have two parents", 0, 1),
+            },
+        ),
+        SamplerEntry(
+            "gp",
+            "Gaussian processes (Optuna): sample-efficient on flat spaces of few decisions; slow beyond some 300 trials.",
+            _gp,
+            {"startup": _STARTUP},
+            flat_only=True,
+        ),
+        SamplerEntry(
+            "grid",
+            "Every design once, in shuffled order; for spaces of at most 20,000 designs.",
+            _grid,
+            {"order": Setting(0, "seed of the order", 0)},
+            finite_only=True,
+        ),
+    )
+}
+
+
+def parse_sampler(settings: str | Mapping[str, Any]) -> tuple[SamplerEntry, dict[str, Any]]:
+    """`tpe`, or `{name: nsga2, population: 50}`: the sampler and all its settings, defaults filled in.
+
+    Raises: ExperimentError: an unknown sampler or setting, or a setting out of its range.
+    """
+    given = {"name": settings} if isinstance(settings, str) else dict(settings) if isinstance(settings, Mapping) else {}
+    name = given.pop("name", None)
+    if not isinstance(name, str):
+        raise ExperimentError(f"`sampler` is a name or {{name: nsga2, population: 50}}, here stands {settings!r}")
+    if name not in SAMPLERS:
+        raise ExperimentError(f"there is no sampler `{name}`{nearest(name, SAMPLERS)}. Known: {', '.join(SAMPLERS)}")
+    entry = SAMPLERS[name]
+    filled: dict[str, Any] = {key: setting.default for key, setting in entry.settings.items()}
+    for key, value in given.items():
+        if key not in filled:
+            takes = " and ".join(f"`{one}`" for one in entry.settings) or "no settings"
+            raise ExperimentError(f"the sampler `{name}` takes {takes}, not `{key}`{nearest(str(key), filled)}")
+        filled[key] = entry.settings[key].checked(f"sampler `{name}`: `{key}`", value)
+    return entry, filled
+
+
+def unlimited() -> list[str]:
+    """Samplers that serve every space."""
+    return [entry.name for entry in SAMPLERS.values() if not entry.flat_only and not entry.finite_only]
+
+
+def make_sampler(settings: str | Mapping[str, Any], space: Space, goal: Goal) -> Sampler:
+    """The sampler for this space and goal.
+
+    Raises: ExperimentError: the settings are wrong, or this sampler cannot serve this space; says which can.
+    """
+    entry, filled = parse_sampler(settings)
+    others = f"take one of {', '.join(unlimited())}"
+    if entry.flat_only and not space.is_flat:
+        raise ExperimentError(
+            f"the sampler `{entry.name}` models only decisions that every design has, and those of `{space.name}` "
+            f"depend on one another; on such a space it would draw at random. For this space {others}"
+        )
+    return entry.make(space, goal, filled)

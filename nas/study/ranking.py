@@ -1,0 +1,64 @@
+"""Who is better than whom when there are several losses: ranks of dominance, and crowding inside a rank."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import moocore
+import numpy as np
+import numpy.typing as npt
+
+Losses = npt.NDArray[np.float64]
+
+
+def ranks(losses: Losses, violations: Sequence[float] | None = None) -> npt.NDArray[np.int64]:
+    """Non-dominated rank of every point, 0 the best; equal points share a rank.
+
+    Args:
+        losses: `(n, m)`, all minimised, finite.
+        violations: `(n,)`, 0 where feasible. A violating point comes after every feasible one, by how much it violates,
+            whatever its losses are.
+    Source: Deb et al. 2002, "A Fast and Elitist Multiobjective Genetic Algorithm: NSGA-II" (constrained domination);
+        the ranks themselves are `moocore.pareto_rank`.
+
+    >>> ranks(np.array([[1.0, 2.0], [2.0, 1.0], [2.0, 2.0], [0.0, 0.0]]), [0.0, 0.0, 0.0, 0.5]).tolist()
+    [0, 0, 1, 2]
+    """
+    broken = np.zeros(len(losses)) if violations is None else np.maximum(np.asarray(violations, dtype=float), 0.0)
+    found = np.zeros(len(losses), dtype=np.int64)
+    feasible = broken == 0
+    if feasible.any():
+        found[feasible] = moocore.pareto_rank(losses[feasible])
+    if not feasible.all():
+        after = int(found[feasible].max()) + 1 if feasible.any() else 0
+        found[~feasible] = after + np.unique(broken[~feasible], return_inverse=True)[1]
+    return found
+
+
+def crowding(losses: Losses, rank: npt.NDArray[np.int64]) -> Losses:
+    """Crowding distance of every point among those of its rank, `(n,)`; infinite at the ends, larger is lonelier.
+
+    Source: Deb et al. 2002.
+
+    >>> crowding(np.array([[0.0, 4.0], [1.0, 2.0], [4.0, 0.0]]), np.zeros(3, dtype=int)).tolist()
+    [inf, 2.0, inf]
+    """
+    distance = np.zeros(len(losses))
+    for level in np.unique(rank):
+        members = np.flatnonzero(rank == level)
+        for column in losses[members].T:
+            order = members[np.argsort(column, kind="stable")]
+            ordered = np.sort(column, kind="stable")
+            spread = ordered[-1] - ordered[0]
+            distance[order[[0, -1]]] = np.inf
+            if spread > 0:
+                distance[order[1:-1]] += (ordered[2:] - ordered[:-2]) / spread
+    return distance
+
+
+def best_first(losses: Losses, violations: Sequence[float] | None = None) -> list[int]:
+    """Indices from best to worst: by rank, then the lonelier first, then as they came."""
+    if not len(losses):
+        return []
+    rank = ranks(losses, violations)
+    return [int(i) for i in np.lexsort((np.arange(len(losses)), -crowding(losses, rank), rank))]

@@ -1,0 +1,154 @@
+"""A study as others read it: facts only, without a lock, also while it runs elsewhere."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from nas.study.candidate import Candidate, Genotype, Outcome, Report, State
+from nas.study.directory import Settings, location, read_settings
+from nas.study.objectives import Constraint, Goal, Objective
+
+if TYPE_CHECKING:
+    from nas.study.entry import Entry
+
+
+@dataclass(frozen=True)
+class TrialRecord:
+    """One candidate and what came of it.
+
+    Args:
+        state: an outcome's state, or `running`.
+        values: the objectives as the user states them; None where the candidate did not complete.
+        feasible: whether it completed and satisfies every constraint.
+        curve: the reports in order.
+        message: why, for one that did not complete.
+        origin: `sampler`, `random`, `seed:NAME`, `mutation of 12`, …
+    """
+
+    number: int
+    state: State | Literal["running"]
+    genotype: Genotype
+    digest: str
+    costs: dict[str, int]
+    recipe: dict[str, Any]
+    metrics: dict[str, float]
+    values: tuple[float, ...] | None
+    feasible: bool
+    curve: tuple[Report, ...]
+    seconds: float
+    seed: int
+    message: str
+    origin: str
+
+
+@dataclass(frozen=True)
+class StudyRecord:
+    """A study: its settings, its snapshots and its trials in order of number.
+
+    Args:
+        experiment: the settings as a mapping in the shape of an experiment file.
+        experiment_text: that file as it was read; empty where there was none.
+        counts: proposals that never became candidates, by reason: `rejected`, `infeasible`, `duplicate`.
+    """
+
+    directory: Path
+    name: str
+    task: str
+    space_name: str
+    space_text: str
+    experiment: dict[str, Any]
+    experiment_text: str
+    objectives: tuple[Objective, ...]
+    constraints: tuple[Constraint, ...]
+    seed: int
+    trials: tuple[TrialRecord, ...]
+    counts: dict[str, int] = field(default_factory=dict)
+
+    def completed(self) -> tuple[TrialRecord, ...]:
+        """Trials with values that satisfy every constraint: those a frontier is made of."""
+        return tuple(trial for trial in self.trials if trial.feasible)
+
+
+def read_study(directory: str | Path) -> StudyRecord:
+    """The study in `directory` as of now.
+
+    Raises: StudyError: there is none, or its record cannot be read.
+    """
+    from nas.study.storage import read_entries
+
+    directory = Path(directory)
+    settings = read_settings(directory)
+    place = location(directory, settings)
+    begun = not isinstance(place, Path) or place.exists()
+    return record_of(directory, settings, read_entries(place, settings.name) if begun else [])
+
+
+def record_of(directory: Path, settings: Settings, entries: Iterable[Entry]) -> StudyRecord:
+    """The record that these entries make."""
+    goal = Goal.parse(settings.objectives, settings.constraints, settings.metrics)
+    entries = list(entries)
+    counts: Counter[str] = Counter()
+    for entry in entries:
+        counts.update(entry.counts)
+    return StudyRecord(
+        directory=directory,
+        name=settings.name,
+        task=settings.task,
+        space_name=settings.space,
+        space_text=_text(directory / "space.yaml"),
+        experiment=experiment_of(settings),
+        experiment_text=_text(directory / "experiment.yaml"),
+        objectives=goal.objectives,
+        constraints=goal.constraints,
+        seed=settings.seed,
+        trials=tuple(_trial(goal, entry.candidate, entry.curve, entry.outcome) for entry in entries),
+        counts=dict(counts),
+    )
+
+
+def experiment_of(settings: Settings) -> dict[str, Any]:
+    """The settings in the shape of an experiment file."""
+    return {
+        "experiment": settings.name,
+        "space": settings.space,
+        "task": settings.task,
+        "objectives": list(settings.objectives),
+        "constraints": list(settings.constraints),
+        "sampler": settings.sampler,
+        "stopping": settings.stopping,
+        "trials": settings.trials,
+        "budget": settings.budget,
+        "recipe": settings.recipe,
+        "seed": settings.seed,
+    }
+
+
+def _trial(goal: Goal, candidate: Candidate, curve: Iterable[Report], outcome: Outcome | None) -> TrialRecord:
+    metrics = {} if outcome is None else outcome.metrics
+    complete = outcome is not None and outcome.state == "complete"
+    values = goal.values(candidate.costs, metrics) if complete else None
+    held = values is not None and all(slack <= 0 for slack in goal.slacks(candidate.costs, metrics))
+    return TrialRecord(
+        number=candidate.number,
+        state="running" if outcome is None else outcome.state,
+        genotype=candidate.genotype,
+        digest=candidate.digest,
+        costs=candidate.costs,
+        recipe=candidate.recipe,
+        metrics=metrics,
+        values=values,
+        feasible=held,
+        curve=tuple(curve) if outcome is None else outcome.curve,
+        seconds=0.0 if outcome is None else outcome.seconds,
+        seed=candidate.seed,
+        message="" if outcome is None else outcome.message,
+        origin=candidate.origin,
+    )
+
+
+def _text(path: Path) -> str:
+    return path.read_text(encoding="utf-8") if path.exists() else ""

@@ -1,0 +1,338 @@
+"""The study: ask, report, tell. It knows nothing of training, and forgets nothing when it is killed.
+
+study = Study.create("results/run", space, objectives=["maximize accuracy", "minimize params"], ...)
+while (candidate := study.ask()) is not None:
+    job = study.job(candidate)
+    ...                                 # train; at each rung: go_on = study.report(candidate, Report(rung, metrics))
+    study.tell(candidate, Outcome("complete", {"accuracy": 0.9}))
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from nas.errors import ExperimentError, StudyError
+from nas.study import directory as directories
+from nas.study.candidate import Candidate, Job, Outcome, Report
+from nas.study.directory import Lock, Settings
+from nas.study.entry import Entry
+from nas.study.mirror import Mirror, Point
+from nas.study.objectives import Goal
+from nas.study.proposals import Proposals, seed_of
+from nas.study.records import StudyRecord, record_of
+from nas.study.samplers import make_sampler, parse_sampler
+from nas.study.stopping import Rungs, parse_stopping
+from nas.study.storage import Record
+
+if TYPE_CHECKING:
+    from nas.space import Architecture, Space
+
+
+class Study:
+    """One search. Made by `Study.create` or `Study.open`; drives from one thread of one process at a time.
+
+    `exhausted` says why there is nothing left to ask for, where the space and not the number of trials is the reason.
+    """
+
+    def __init__(self, directory: Path, settings: Settings, space: Space, lock: Lock) -> None:
+        """Read the record and rebuild what samplers know; use `create` or `open` instead."""
+        self.directory, self.settings, self.space = directory, settings, space
+        self._lock = lock
+        self.goal = Goal.parse(settings.objectives, settings.constraints, settings.metrics)
+        self._mirror = Mirror()
+        sampler = make_sampler(settings.sampler, space, self.goal)
+        self._proposals = Proposals(space, self.goal, sampler, self._mirror, settings.recipe, settings.seed)
+        self._rungs = Rungs(parse_stopping(settings.stopping, settings.budget))
+        self._record = Record(directories.location(directory, settings), settings.name, self.goal.objectives)
+        self._entries = self._record.load()
+        self._again: deque[Candidate] = deque()
+        self._read_back()
+
+    # ------------------------------------------------------------------ beginning and ending
+
+    @classmethod
+    def create(
+        cls,
+        directory: str | Path,
+        space: Space,
+        *,
+        objectives: Sequence[str],
+        metrics: Sequence[str],
+        task: str,
+        constraints: Sequence[str] = (),
+        sampler: str | Mapping[str, Any] = "tpe",
+        stopping: str | Mapping[str, Any] | None = None,
+        trials: int | None = None,
+        budget: Mapping[str, int | float] | None = None,
+        recipe: Mapping[str, Any] | None = None,
+        seed: int = 0,
+        name: str = "",
+        storage: str = directories.JOURNAL,
+        experiment: str = "",
+    ) -> Study:
+        """A new study in `directory`.
+
+        Args:
+            space: bound to the task.
+            objectives, constraints: texts over the costs and the task's `metrics`.
+            task: its name; with the budget it is part of what makes two candidates the same.
+            sampler, stopping: see `nas.study.samplers.parse_sampler` and `nas.study.stopping.parse_stopping`.
+            trials: how many different candidates to ask for; None: without end.
+            budget: of one candidate, such as `{"epochs": 30}`.
+            recipe: training settings, defaults included; the space's own override them.
+            name: in the storage; the directory's name by default.
+            storage: a file in `directory`, or the URL of an Optuna storage.
+            experiment: text of the experiment file, kept beside the record.
+        Raises:
+            ExperimentError: a setting is wrong, or the sampler cannot serve the space.
+            StudyError: the directory cannot be written, or holds a study already.
+        """
+        goal = Goal.parse(objectives, constraints, metrics)
+        entry, filled = parse_sampler(sampler)
+        budget = dict(budget or {})
+        settings = Settings(
+            name=name or Path(directory).resolve().name,
+            task=task,
+            metrics=tuple(metrics),
+            objectives=tuple(map(str, goal.objectives)),
+            constraints=tuple(map(str, goal.constraints)),
+            sampler={"name": entry.name, **filled},
+            stopping=parse_stopping(stopping, budget).to_json(),
+            budget=budget,
+            recipe=dict(recipe or {}),
+            seed=seed,
+            trials=_checked_trials(trials),
+            space=space.name,
+            space_digest=directories.text_digest(space.text),
+            storage=storage,
+        )
+        make_sampler(settings.sampler, space, goal)
+        snapshots = {"space.yaml": space.text, **({"experiment.yaml": experiment} if experiment else {})}
+        place = Path(directory)
+        lock = directories.begin(place, settings, snapshots)
+        return cls._guarded(place, settings, space, lock)
+
+    @classmethod
+    def open(cls, directory: str | Path, space: Space, *, trials: int | None = None) -> Study:
+        """The study in `directory`, to go on with; candidates that a dead driver left running are asked for again.
+
+        Args:
+            space: the same as before, bound to the same task. Its text stands in `space.yaml`.
+            trials: a new number of trials; None: as before.
+        Raises: StudyError: there is no study, another process drives it, or the space is another one.
+        """
+        place = Path(directory)
+        settings = directories.read_settings(place)
+        lock = Lock(place)
+        try:
+            directories.require_same_space(place, settings, space.text)
+            if trials is not None and trials != settings.trials:
+                settings = directories.with_trials(place, settings, _checked_trials(trials))
+        except BaseException:
+            lock.release()
+            raise
+        return cls._guarded(place, settings, space, lock)
+
+    @classmethod
+    def _guarded(cls, place: Path, settings: Settings, space: Space, lock: Lock) -> Study:
+        try:
+            return cls(place, settings, space, lock)
+        except BaseException:
+            lock.release()
+            raise
+
+    def close(self) -> None:
+        """Let another process drive the study. Everything told is on disk already."""
+        self._lock.release()
+
+    def __enter__(self) -> Study:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    # ------------------------------------------------------------------ ask, report, tell
+
+    def ask(self) -> Candidate | None:
+        """The next candidate to evaluate; None: there are enough, or `exhausted` says why there is none.
+
+        Raises: StudyError: no design of the space is allowed; WorkFailed: the record cannot be written.
+        """
+        if self._again:
+            return self._again.popleft()
+        if self.enough or self.exhausted:
+            return None
+        number = len(self._entries)
+        found = self._proposals.next(number)
+        if found is None:
+            return None
+        design = found.architecture
+        candidate = Candidate(
+            number=number,
+            genotype=dict(design.genotype),
+            digest=design.digest,
+            costs=design.costs.as_dict(),
+            recipe=self._proposals.recipe(design),
+            seed=seed_of(self.settings.seed, number, "candidate"),
+            origin=found.origin,
+            architecture=design,
+        )
+        entry = Entry(candidate, found.values, found.domains, found.passed_over, found.counts)
+        self._record.ask(entry, self._mirror.parameters.domains)
+        self._entries.append(entry)
+        self._enter(entry)
+        return candidate
+
+    def job(self, candidate: Candidate) -> Job:
+        """What an evaluator needs: source, settings, budget and the rungs at which it reports."""
+        from nas.codegen import source
+
+        return Job(
+            number=candidate.number,
+            genotype=candidate.genotype,
+            source=source(self.architecture(candidate).graph),
+            recipe=candidate.recipe,
+            seed=candidate.seed,
+            budget=self.settings.budget,
+            rungs=self._rungs.rule.rungs,
+            costs=candidate.costs,
+        )
+
+    def architecture(self, candidate: Candidate) -> Architecture:
+        """The candidate's architecture, built again where it was read from the record."""
+        design: Architecture = candidate.architecture or self.space.replay(candidate.genotype)
+        return design
+
+    def report(self, candidate: Candidate, report: Report) -> bool:
+        """Take note of metrics on the way; whether the candidate is to go on.
+
+        Only reports at the rungs of the stopping rule are compared and written at once; others wait for the next write.
+
+        Raises: StudyError: the candidate is not being evaluated; WorkFailed: the record cannot be written.
+        """
+        entry = self._running(candidate)
+        entry.curve.append(report)
+        whole = next(iter(self.settings.budget.values()), math.inf)
+        if report.rung not in self._rungs.rule.rungs:
+            return True
+        self._record.report(candidate.number, entry.curve)
+        values = self.goal.values(candidate.costs, report.metrics)
+        if values is None:
+            return True
+        self._rungs.enter(report.rung, candidate.number, self.goal.losses(values))
+        return report.rung >= whole or self._rungs.goes_on(report.rung, candidate.number)
+
+    def tell(self, candidate: Candidate, outcome: Outcome) -> None:
+        """Take note of how the evaluation ended; written when this returns.
+
+        A complete candidate whose objectives are not finite counts as diverged.
+
+        Raises: StudyError: the candidate is not being evaluated, or an outcome lacks a metric that the goal needs;
+            WorkFailed: the record cannot be written.
+        """
+        entry = self._running(candidate)
+        outcome = self._checked(candidate, replace(outcome, curve=tuple(outcome.curve or entry.curve)))
+        values = self.goal.values(candidate.costs, outcome.metrics)
+        self._record.tell(candidate.number, outcome, values)
+        entry.outcome = outcome
+        self._settle(entry)
+
+    # ------------------------------------------------------------------ what is known
+
+    @property
+    def enough(self) -> bool:
+        """Whether as many candidates as wanted were asked for."""
+        return self.settings.trials is not None and len(self._entries) >= self.settings.trials
+
+    @property
+    def exhausted(self) -> str | None:
+        return self._proposals.exhausted
+
+    @property
+    def n_finished(self) -> int:
+        """Different candidates with an outcome, whatever it is."""
+        return sum(entry.outcome is not None for entry in self._entries)
+
+    def record(self) -> StudyRecord:
+        """The same as `read_study` of the directory, without reading it."""
+        return record_of(self.directory, self.settings, self._entries)
+
+    # ------------------------------------------------------------------ inside
+
+    def _read_back(self) -> None:
+        """Rebuild mirror, rungs and queue from the entries, in the order in which they came about."""
+        for entry in self._record.unclosed(self._entries):
+            outcome = entry.outcome
+            assert outcome is not None
+            values = self.goal.values(entry.candidate.costs, outcome.metrics)
+            self._record.close(entry.candidate.number, outcome, values)
+        for entry in self._entries:
+            self._mirror.parameters.domains.update(entry.domains)
+            for passed in entry.passed_over:
+                self._proposals.pass_over(passed)
+            self._enter(entry)
+            if entry.outcome is None:
+                entry.curve.clear()
+                self._again.append(entry.candidate)
+            else:
+                self._settle(entry)
+
+    def _enter(self, entry: Entry) -> None:
+        candidate = entry.candidate
+        self._proposals.remember(candidate.number, candidate.digest, candidate.recipe, candidate.origin)
+        self._mirror.add(Point(entry.values, candidate.genotype, "pending", candidate.number))
+
+    def _settle(self, entry: Entry) -> None:
+        """Tell the mirror an outcome, and the rungs what it reported on the way."""
+        outcome, candidate = entry.outcome, entry.candidate
+        assert outcome is not None
+        for report in outcome.curve:
+            values = self.goal.values(candidate.costs, report.metrics)
+            if values is not None:
+                self._rungs.enter(report.rung, candidate.number, self.goal.losses(values))
+        values = self.goal.values(candidate.costs, outcome.metrics)
+        slacks = self.goal.slacks(candidate.costs, outcome.metrics)
+        if outcome.state in ("complete", "stopped") and values is not None:
+            # A stopped candidate's last values stand in for those it would have reached: worse, as it is.
+            self._mirror.tell(candidate.number, "told", self.goal.losses(values), slacks, 0.0)
+        elif outcome.state in ("lost", "stopped"):
+            self._mirror.tell(candidate.number, "unknown", None, slacks, 0.0)
+        else:
+            self._mirror.tell(candidate.number, "refused", None, self.goal.slacks(candidate.costs), 1.0)
+
+    def _checked(self, candidate: Candidate, outcome: Outcome) -> Outcome:
+        if outcome.state == "stopped" and not outcome.metrics and outcome.curve:
+            return replace(outcome, metrics=outcome.curve[-1].metrics)
+        if outcome.state != "complete":
+            return outcome
+        missing = self.goal.missing(outcome.metrics)
+        if missing:
+            raise StudyError(
+                f"candidate {candidate.number} completed without the metric `{missing[0]}` that the goal needs; the task "
+                f"gave {', '.join(outcome.metrics) or 'none'}"
+            )
+        if self.goal.values(candidate.costs, outcome.metrics) is None:
+            bad = ", ".join(f"{name} = {value}" for name, value in outcome.metrics.items() if not math.isfinite(value))
+            return replace(outcome, state="diverged", message=f"not finite: {bad}")
+        return outcome
+
+    def _running(self, candidate: Candidate) -> Entry:
+        number = candidate.number
+        if not 0 <= number < len(self._entries):
+            raise StudyError(f"candidate {number} was never asked for in this study")
+        entry = self._entries[number]
+        if entry.outcome is not None:
+            raise StudyError(f"candidate {number} was told already: {entry.outcome.state}")
+        return entry
+
+
+def _checked_trials(trials: int | None) -> int | None:
+    if trials is not None and (isinstance(trials, bool) or not isinstance(trials, int) or trials < 1):
+        raise ExperimentError(f"`trials` is a whole number of at least 1, here stands {trials!r}")
+    return trials
