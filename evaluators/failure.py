@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import traceback
 
 from nas.study.candidate import State
 
-LAST_LINES = 12
+LAST_LINES = 8
 OUT_OF_MEMORY = ("out of memory", "not enough memory", "can't allocate memory", "cannot allocate memory")
 
 
@@ -19,7 +20,7 @@ class OutOfTime(Exception):
 
 
 def classify(error: Exception) -> tuple[State, str]:
-    """The state that `error` amounts to, and a message: one line, and for a crash the end of the traceback below it."""
+    """The state that `error` amounts to, and a message: one line, and for a crash where it happened below it."""
     if isinstance(error, Diverged):
         return "diverged", str(error)
     if isinstance(error, OutOfTime):
@@ -31,5 +32,8 @@ def classify(error: Exception) -> tuple[State, str]:
     full = isinstance(error, RuntimeError) and any(sign in words for sign in OUT_OF_MEMORY)
     if full or isinstance(error, MemoryError):
         return "out_of_memory", summary
-    text = "".join(traceback.format_exception(error)).rstrip().splitlines()
+    frames = traceback.extract_tb(error.__traceback__)
+    # What torch does inside says less than where the model called it.
+    own = [frame for frame in frames if "/torch/" not in frame.filename.replace(os.sep, "/")] or frames
+    text = "".join(traceback.format_list(own)).rstrip().splitlines()
     return "crashed", "\n".join([summary, *text[-LAST_LINES:]])

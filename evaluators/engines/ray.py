@@ -103,6 +103,10 @@ def _cluster(engine: RayLocal) -> Iterator[Any]:
             logging_level=logging.ERROR,
             object_store_memory=OBJECT_STORE_BYTES,
         )
+        # Ray prints the death of a worker to the standard output, into a table or a JSON that somebody reads; here it is
+        # an outcome. There is no public switch for it.
+        with contextlib.suppress(AttributeError):
+            ray._private.worker._worker_logs_enabled = False
     try:
         have = ray.cluster_resources()
         for kind, each in (("CPU", engine.cpus), ("GPU", engine.gpus)):
@@ -204,7 +208,7 @@ class _Fleet:
             flight.losses += 1
             if flight.losses == 1:
                 return None
-            reason = (str(error).strip().splitlines() or [""])[-1]
+            reason = (str(error).strip().splitlines() or [""])[-1].partition(" Some common causes")[0]
             return self._ended(flight, "crashed", f"two workers died evaluating it; the second: {reason}")
 
     def _ended(self, flight: Flight, state: Any, message: str) -> Outcome:

@@ -56,13 +56,13 @@ def divide(
         raise TaskError(f"{name}: {n} samples cannot be divided into train, validation and test")
     rng = np.random.default_rng(seed)
     parts = {} if given is None else _given(given, name)
-    rest = parts.pop("train", np.arange(n)) if given is not None else np.arange(n)
-    if given is not None and len(rest) == 0:
+    rest = np.arange(n) if given is None else parts.pop("train", np.arange(0))
+    if len(rest) == 0:
         raise TaskError(f"{name}: the given split has no training samples; mark some as `train`")
-    for part, share in (("test", test), ("validation", validation)):
-        if part not in parts:
-            taken = _taken(rest, share, labels, groups, rng, name)
-            parts[part], rest = rest[taken], rest[~taken]
+    wanted = [(part, share) for part, share in (("test", test), ("validation", validation)) if part not in parts]
+    for left, (part, share) in zip((len(wanted), 1), wanted, strict=False):
+        taken = _taken(rest, share, left, labels, groups, rng, name)
+        parts[part], rest = rest[taken], rest[~taken]
     parts["train"] = rest
     if labels is not None:
         missing = sorted(set(np.unique(labels).tolist()) - set(np.unique(labels[rest]).tolist()))
@@ -78,7 +78,7 @@ def _given(given: NDArray[Any], name: str) -> dict[str, Indices]:
     for number, word in enumerate(words):
         if word not in PARTS:
             raise TaskError(
-                f"{name}: sample {number} belongs to split {given[number]!r}; the parts are train, validation and test"
+                f"{name}: sample {number} belongs to split '{given[number]}'; the parts are train, validation and test"
                 f"{nearest(word, PARTS)}"
             )
     parts = np.array([PARTS[word] for word in words])
@@ -88,35 +88,33 @@ def _given(given: NDArray[Any], name: str) -> dict[str, Indices]:
 def _taken(
     rest: Indices,
     share: float,
+    left: int,
     labels: NDArray[Any] | None,
     groups: NDArray[Any] | None,
     rng: np.random.Generator,
     name: str,
 ) -> NDArray[np.bool_]:
-    """Which of `rest` are taken away: about `share` of them."""
+    """Which of `rest` are taken away: about `share` of them, at least one, and one each for the `left` parts to come."""
     if groups is not None:
-        return _by_group(groups[rest], share, rng, name)
+        return _by_group(groups[rest], share, left, rng, name)
     if labels is not None:
-        return _by_class(labels[rest], share, rng, name)
+        return _by_class(labels[rest], share, left, rng, name)
+    if len(rest) <= left:
+        raise TaskError(f"{name}: {len(rest)} training samples cannot be divided further")
     taken = np.zeros(len(rest), bool)
-    taken[rng.permutation(len(rest))[: _count(share, len(rest))]] = True
+    taken[rng.permutation(len(rest))[: min(max(1, round(share * len(rest))), len(rest) - left)]] = True
     return taken
 
 
-def _count(share: float, n: int) -> int:
-    """A share of `n`, at least one, and never all."""
-    return min(max(1, round(share * n)), n - 1)
-
-
-def _by_group(groups: NDArray[Any], share: float, rng: np.random.Generator, name: str) -> NDArray[np.bool_]:
+def _by_group(groups: NDArray[Any], share: float, left: int, rng: np.random.Generator, name: str) -> NDArray[np.bool_]:
     names, number, sizes = np.unique(groups, return_inverse=True, return_counts=True)
-    if len(names) < 2:
+    if len(names) <= left:
         raise TaskError(
             f"{name}: splitting by group needs at least 3 groups, one for each of train, validation and test"
         )
     wanted, have = share * len(groups), 0
     chosen: list[int] = []
-    for group in rng.permutation(len(names))[:-1].tolist():
+    for group in rng.permutation(len(names))[:-left].tolist():
         # Take a group when that brings the part nearer to its share; the first one always.
         if not chosen or abs(have + sizes[group] - wanted) < abs(have - wanted):
             chosen.append(group)
@@ -125,9 +123,9 @@ def _by_group(groups: NDArray[Any], share: float, rng: np.random.Generator, name
     return taken
 
 
-def _by_class(labels: NDArray[Any], share: float, rng: np.random.Generator, name: str) -> NDArray[np.bool_]:
+def _by_class(labels: NDArray[Any], share: float, left: int, rng: np.random.Generator, name: str) -> NDArray[np.bool_]:
     classes, sizes = np.unique(labels, return_counts=True)
-    few = classes[sizes < 2].tolist()
+    few = classes[sizes <= left].tolist()
     if few:
         raise TaskError(
             f"{name}: class {few[0]!r} has too few samples to be in train, validation and test: it needs at least 3. "
@@ -138,7 +136,7 @@ def _by_class(labels: NDArray[Any], share: float, rng: np.random.Generator, name
     counts = np.floor(exact).astype(int)
     order = np.argsort(-(exact - counts), kind="stable")
     counts[order[: max(0, round(share * len(labels)) - int(counts.sum()))]] += 1
-    counts = np.clip(counts, 1, sizes - 1)
+    counts = np.clip(counts, 1, sizes - left)
     taken = np.zeros(len(labels), bool)
     for label, count in zip(classes, counts.tolist(), strict=True):
         taken[rng.permutation(np.flatnonzero(labels == label))[:count]] = True
