@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from nas.errors import ParetoError, nearest
-from nas.pareto import geometry
+from nas.pareto import geometry, numbers
 from nas.study.objectives import COSTS
 
 if TYPE_CHECKING:
@@ -35,6 +35,22 @@ class Axis:
     def place(self, value: float) -> float:
         """Where `value` lies on the scale, rising with it."""
         return math.log10(max(value, 1e-300)) if self.log else value
+
+    def title(self, upright: bool = False) -> str:
+        """What to write at the axis: its name, with an arrow that points to where it is better.
+
+        Args:
+            upright: whether the axis goes up rather than to the right.
+
+        >>> Axis("params", "minimize", True).title(), Axis("accuracy", "maximize", False).title(upright=True)
+        ('← fewer parameters', '↑ accuracy')
+        """
+        name = numbers.spoken(self.name)
+        if self.direction is None:
+            return name
+        if self.direction == "minimize":
+            return f"{'↓' if upright else '←'} {'fewer' if self.name in COSTS else 'lower'} {name}"
+        return f"↑ {name}" if upright else f"{name} →"
 
 
 @dataclass(frozen=True)
@@ -86,7 +102,7 @@ def plane_of(front: Front, x: str | None = None, y: str | None = None) -> Plane:
     x = x or next((name for name in (*(one.name for one in goals), "params", *known) if name != y and name in known), None)
     if x is None or y is None:
         raise ParetoError(f"a picture needs two quantities, the study has only {', '.join(known)}")
-    return Plane(_axis(front, x), _axis(front, y))
+    return Plane(axis_of(front, x), axis_of(front, y))
 
 
 def quantity(trial: TrialRecord, name: str) -> float | None:
@@ -136,7 +152,8 @@ def ticks(low: float, high: float, n: int, log: bool) -> list[float]:
     return [float(f"{i * step:.12g}") for i in range(first, last + 1)]
 
 
-def _axis(front: Front, name: str) -> Axis:
+def axis_of(front: Front, name: str) -> Axis:
+    """The axis for `name`: better where its objective says so, costs better where lower, wide-ranging counts in a log scale."""
     direction: str | None = next((one.direction for one in front.record.objectives if one.name == name), None)
     values = [value for value in (quantity(trial, name) for trial in front.candidates) if value is not None]
     is_count = name in COSTS or any(name in trial.costs for trial in front.candidates)

@@ -87,8 +87,7 @@ def sketch(
     cells = _cells(window, front, candidates)
 
     rows = {window.cell((low[0], level))[1]: label for level, label in zip(levels, labels, strict=True)}
-    title = f"{numbers.spoken(plane.y.name)} {_arrow(plane.y, '↑', '↓')}".rstrip()
-    lines = [title[:width]]
+    lines = [plane.y.title(upright=True)[:width]]
     for row in range(window.rows):
         label = rows.get(row, "")
         edge = "┤" if label else "│"
@@ -154,14 +153,9 @@ def _foot(window: _Window, gutter: int) -> list[str]:
         edge[column] = "┬"
         below[start : start + len(label)] = label
         free = start + len(label) + 1
-    name = f"{_arrow(axis, '→', '←', before=True)} {numbers.spoken(axis.name)}".strip()
-    return [" " * (gutter - 1) + "└" + "".join(edge), "".join(below).rstrip(), name.rjust(window.columns + gutter)]
-
-
-def _arrow(axis: Axis, up: str, down: str, before: bool = False) -> str:
-    if axis.direction is None:
-        return ""
-    return f"{up if axis.direction == 'maximize' else down} better"
+    whole = window.columns + gutter
+    name = axis.title()[:whole].rjust(whole)
+    return [" " * (gutter - 1) + "└" + "".join(edge), "".join(below).rstrip(), name]
 
 
 def _painted(cell: tuple[str, str] | None, colour: bool) -> str:

@@ -1,0 +1,248 @@
+"""The frontier as a picture for a paper: SVG, PDF or PNG, drawn by matplotlib, which is loaded only here and only then."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nas.errors import ParetoError
+from nas.pareto import numbers
+from nas.pareto.families import families
+from nas.pareto.palette import shades
+from nas.pareto.plane import Plane, Point, plane_of, staircase, ticks
+from nas.pareto.published import LABEL, PublishedPoint
+
+if TYPE_CHECKING:
+    from nas.pareto.confirmation import Confirmation
+    from nas.pareto.front import Front
+
+INK, MUTED, RULE = "#1b1e23", "#6b7280", "#d9dce1"
+FORMATS = (".svg", ".pdf", ".png")
+MILLIMETRE = 1 / 25.4
+
+_STYLE: dict[str, Any] = {
+    "font.size": 8,
+    "axes.edgecolor": "#9aa0a8",
+    "axes.linewidth": 0.6,
+    "axes.labelcolor": INK,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "xtick.color": MUTED,
+    "ytick.color": MUTED,
+    "xtick.labelcolor": MUTED,
+    "ytick.labelcolor": MUTED,
+    "xtick.major.size": 3,
+    "xtick.minor.size": 1.6,
+    "ytick.major.size": 0,
+    "xtick.major.width": 0.6,
+    "xtick.minor.width": 0.4,
+    "text.color": INK,
+    "svg.fonttype": "path",
+    "svg.hashsalt": "hourglass-nas",
+    "pdf.fonttype": 42,
+    "figure.facecolor": "white",
+    "savefig.facecolor": "white",
+}
+_FONTS = ("Helvetica Neue", "Helvetica", "Arial", "Liberation Sans", "DejaVu Sans")
+
+
+def draw_frontier(
+    front: Front,
+    path: str | Path,
+    *,
+    published: Sequence[PublishedPoint] = (),
+    confirmation: Confirmation | None = None,
+    x: str | None = None,
+    y: str | None = None,
+    title: str = "",
+    width_mm: float = 150,
+    height_mm: float = 96,
+) -> Path:
+    """Draw `front` and give the path written.
+
+    All candidates are faint dots in their family's colour, the frontier's members full ones on the line that bounds what
+    they dominate; the knee is ringed. Confirmed members appear a second time where retraining put their mean on the test
+    split, with one standard deviation up and down. Published figures are hollow diamonds under their own names. Counts
+    have a logarithmic scale. The same study gives the same bytes.
+
+    Args:
+        path: its ending chooses the format: .svg, .pdf or .png.
+        published: drawn if they have both quantities.
+        x, y: names of the axes, as in `nas.pareto.plane.plane_of`.
+        title: stands above the picture; nothing by default, since papers have captions.
+        width_mm, height_mm: size of the picture.
+    Raises: ParetoError: another ending, an axis that no candidate has, or the file cannot be written.
+    """
+    path = Path(path)
+    if path.suffix.lower() not in FORMATS:
+        raise ParetoError(f"a picture ends in {', '.join(FORMATS)}, got `{path.name}`")
+    plane = plane_of(front, x, y)
+    import matplotlib
+    from matplotlib import font_manager
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    installed = set(font_manager.get_font_names())
+    fonts = [name for name in _FONTS if name in installed]
+    with matplotlib.rc_context({**_STYLE, "font.family": fonts}):
+        figure = Figure(figsize=(width_mm * MILLIMETRE, height_mm * MILLIMETRE), dpi=300)
+        FigureCanvasAgg(figure)
+        figure.subplots_adjust(left=0.075, right=0.965, top=0.80 if title else 0.86, bottom=0.125)
+        axes = figure.add_subplot()
+        colours = shades(families(front.record, front.decision))
+        shown = [point for point in published if {plane.x.name, plane.y.name} <= point.values.keys()]
+        _limits(axes, front, plane, shown, confirmation)
+        _candidates(axes, front, plane, colours)
+        _frontier(axes, front, plane, colours)
+        if confirmation is not None:
+            _confirmed(axes, front, plane, confirmation, colours)
+        _published(axes, plane, shown)
+        _furniture(axes, plane)
+        _key(figure, axes, colours, confirmation, bool(shown), title)
+        metadata = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}, ".png": {}}[path.suffix.lower()]
+        try:
+            figure.savefig(path, metadata=metadata)
+        except OSError as error:
+            raise ParetoError(f"cannot write {path}: {error.strerror}; check the folder and its permissions") from None
+    return path
+
+
+def _limits(
+    axes: Any, front: Front, plane: Plane, published: Sequence[PublishedPoint], confirmation: Confirmation | None
+) -> None:
+    points = plane.points(front.candidates)
+    points += [(one.values[plane.x.name], one.values[plane.y.name]) for one in published]
+    points += [(a, b + sign * spread) for a, b, spread, _ in _means(plane, front, confirmation) for sign in (-1, 1)]
+    for axis, values, scale, limit in (
+        (plane.x, [p[0] for p in points], axes.set_xscale, axes.set_xlim),
+        (plane.y, [p[1] for p in points], axes.set_yscale, axes.set_ylim),
+    ):
+        scale("log" if axis.log else "linear")
+        low, high = axis.place(min(values)), axis.place(max(values))
+        margin = 0.045 * (high - low) or 0.05 * abs(high) or 0.5
+        ends = (low - margin, high + margin)
+        limit(*(10**end for end in ends) if axis.log else ends)
+
+
+def _candidates(axes: Any, front: Front, plane: Plane, colours: Mapping[str, str]) -> None:
+    placed = [(plane.point(trial), colours[front.family(trial)]) for trial in front.candidates]
+    found = [(point, colour) for point, colour in placed if point is not None]
+    many = len(found) > 1000
+    axes.scatter(
+        *zip(*(point for point, _ in found), strict=True),
+        c=[colour for _, colour in found],
+        s=4 if many else 7,
+        alpha=0.2 if many else 0.38,
+        linewidths=0,
+        zorder=2,
+        rasterized=many,
+    )
+
+
+def _frontier(axes: Any, front: Front, plane: Plane, colours: Mapping[str, str]) -> None:
+    line = plane.frontier(plane.points(front.candidates))
+    if line:
+        corners = [*staircase(line)]
+        # From the worst y up to the first member, and from the last one out to the worst x: both bound what is dominated.
+        floor = axes.get_ylim()[0 if plane.y.direction == "maximize" else 1]
+        wall = axes.get_xlim()[1 if plane.x.direction == "minimize" else 0]
+        corners = [(corners[0][0], floor), *corners, (wall, corners[-1][1])]
+        axes.plot(*zip(*corners, strict=True), color=INK, linewidth=0.8, solid_joinstyle="miter", zorder=3)
+    for trial in front.members:
+        point = plane.point(trial)
+        if point is not None:
+            axes.plot(*point, "o", color=colours[front.family(trial)], ms=4.2, mec="white", mew=0.6, zorder=5)
+    knee = plane.point(front.knee())
+    if knee is not None:
+        axes.plot(*knee, "o", ms=8.5, mfc="none", mec=INK, mew=0.9, zorder=6)
+        left = axes.transAxes.inverted().transform(axes.transData.transform(knee))[0] > 0.2
+        axes.annotate(
+            "knee", knee, xytext=(-6 if left else 6, 6), textcoords="offset points", fontsize=7.5, fontstyle="italic",
+            ha="right" if left else "left", va="bottom", zorder=7,
+        )  # fmt: skip
+
+
+def _means(plane: Plane, front: Front, confirmation: Confirmation | None) -> list[tuple[float, float, float, str]]:
+    """(x, mean y, standard deviation of y or 0, family) of every confirmed candidate, on the test split."""
+    if confirmation is None:
+        return []
+    found = []
+    for trial in front.record.trials:
+        one = confirmation.candidate(trial.number)
+        if one is None:
+            continue
+        x, y = one.spread(plane.x.name, "test"), one.spread(plane.y.name, "test")
+        if x.n and y.n:
+            found.append((x.mean, y.mean, y.std if y.n > 1 else 0.0, front.family(trial)))
+    return found
+
+
+def _confirmed(
+    axes: Any, front: Front, plane: Plane, confirmation: Confirmation, colours: Mapping[str, str]
+) -> None:
+    for x, mean, std, family in _means(plane, front, confirmation):
+        axes.errorbar(
+            x, mean, yerr=std, fmt="s", ms=3.6, mfc="white", mec=colours[family], mew=0.9, ecolor=colours[family],
+            elinewidth=0.9, capsize=1.8, capthick=0.9, zorder=6,
+        )  # fmt: skip
+
+
+def _published(axes: Any, plane: Plane, published: Sequence[PublishedPoint]) -> None:
+    for one in published:
+        point: Point = (one.values[plane.x.name], one.values[plane.y.name])
+        axes.plot(*point, "D", ms=4.6, mfc="white", mec=INK, mew=0.8, zorder=8)
+        right = axes.transAxes.inverted().transform(axes.transData.transform(point))[0] > 0.85
+        axes.annotate(
+            one.label, point, xytext=(-6 if right else 6, 0), textcoords="offset points", fontsize=7.5,
+            ha="right" if right else "left", va="center", zorder=8,
+        )  # fmt: skip
+
+
+def _furniture(axes: Any, plane: Plane) -> None:
+    """Scales and names: thin rules behind, the names of both axes where the eye starts to read."""
+    for side, log, (low, high), count in (
+        (axes.xaxis, plane.x.log, axes.get_xlim(), 7),
+        (axes.yaxis, plane.y.log, axes.get_ylim(), 6),
+    ):
+        marks = ticks(low, high, count, log)
+        side.set_ticks(marks, [numbers.short(mark) for mark in marks])
+        side.set_ticks([], minor=True)
+    axes.grid(axis="y", color=RULE, linewidth=0.5)
+    axes.set_axisbelow(True)
+    axes.spines["left"].set_visible(False)
+    axes.text(0, 1.025, plane.y.title(upright=True), transform=axes.transAxes, ha="left", va="bottom", fontsize=8)
+    axes.set_xlabel(plane.x.title(), fontsize=8, loc="right", labelpad=4)
+
+
+def _key(
+    figure: Any,
+    axes: Any,
+    colours: Mapping[str, str],
+    confirmation: Confirmation | None,
+    has_published: bool,
+    title: str,
+) -> None:
+    """A word for everything that is drawn: families on a line of their own, other marks at the right above the axes."""
+    from matplotlib.lines import Line2D
+
+    def mark(label: str, **style: Any) -> Any:
+        return Line2D([], [], linestyle="none", label=label, **style)
+
+    style: dict[str, Any] = dict(
+        frameon=False, fontsize=7.5, handletextpad=0.1, columnspacing=1.0, borderaxespad=0, handlelength=1.2
+    )
+    if len(colours) > 1:
+        entries = [mark(name, marker="o", color=colour, ms=4.2, mew=0) for name, colour in colours.items()]
+        place = (0.062, 0.925 if title else 0.99)
+        figure.legend(handles=entries, loc="upper left", bbox_to_anchor=place, ncols=min(len(entries), 8), **style)
+    others = []
+    if confirmation is not None:
+        label = f"retrained: test mean ± s.d. of {len(confirmation.seeds)} seeds"
+        others.append(mark(label, marker="s", mfc="white", mec=MUTED, mew=0.9, ms=3.6))
+    if has_published:
+        others.append(mark(LABEL, marker="D", mfc="white", mec=INK, mew=0.8, ms=4.2))
+    if others:
+        axes.legend(handles=others, loc="lower right", bbox_to_anchor=(1, 1.02), ncols=len(others), **style)
+    if title:
+        figure.text(0.075, 0.985, title, fontsize=10, fontweight="bold", ha="left", va="top")

@@ -1,0 +1,268 @@
+"""The report's text and tables as HTML. They can be read and printed without any script; `report.js` adds the rest."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+from nas.pareto import numbers
+from nas.pareto.confirmation import Spread, stability
+from nas.pareto.families import NONE, compare, families, family_decision, family_of
+from nas.pareto.front import telling_decisions
+from nas.pareto.published import LABEL, PublishedPoint
+
+if TYPE_CHECKING:
+    from nas.pareto.confirmation import Confirmation, Confirmed
+    from nas.pareto.front import Front
+    from nas.study.records import StudyRecord, TrialRecord
+
+_OUTCOMES = {
+    "complete": "complete",
+    "stopped": "stopped early",
+    "diverged": "diverged",
+    "out_of_memory": "out of memory",
+    "timeout": "timed out",
+    "crashed": "crashed",
+    "lost": "worker lost",
+    "running": "running",
+}
+_GOOD = ("complete", "stopped", "running")
+
+
+def outcome(state: str) -> str:
+    """How an outcome is called in running text."""
+    return _OUTCOMES.get(state, state.replace("_", " "))
+
+
+def lede(record: StudyRecord, front: Front | None) -> str:
+    """The study in two sentences."""
+    total = len(record.trials)
+    if front is None:
+        return f"None of the {total:,} candidates has been trained to the end within the constraints yet."
+    goals = " against ".join(numbers.spoken(one.name) for one in record.objectives)
+    share = f"<b>{len(front.candidates):,}</b> of {total:,} candidates were trained to the end"
+    text = f"{share}; <b>{len(front.members)}</b> of them make up the frontier of {escape(goals)}."
+    knee = front.knee()
+    values = ", ".join(
+        f"{numbers.fixed(value, numbers.decimals([value]))} {escape(numbers.spoken(one.name))}"
+        if one.is_cost
+        else f"{escape(numbers.spoken(one.name))} {numbers.fixed(value, numbers.decimals([value]))}"
+        for one, value in zip(record.objectives, knee.values or (), strict=False)
+    )
+    family = f", of the family <b>{escape(front.family(knee))}</b>" if front.decision else ""
+    return f"{text} Its knee is {_open(knee.number, f'candidate {knee.number}')}{family}: {values}."
+
+
+def facts(record: StudyRecord, front: Front | None) -> str:
+    """The strip of facts under the title."""
+    settings = record.experiment
+    pairs = [
+        ("Task", settings.get("task")),
+        ("Space", settings.get("space")),
+        ("Objectives", ", ".join(str(one) for one in record.objectives)),
+        ("Constraints", ", ".join(map(str, settings.get("constraints") or ()))),
+        ("Sampler", settings.get("sampler")),
+        ("Budget", ", ".join(f"{value} {key}" for key, value in (settings.get("budget") or {}).items())),
+        ("Compute", numbers.duration(sum(trial.seconds for trial in record.trials))),
+        ("Hypervolume", f"{front.hypervolume():.4g}" if front is not None else None),
+    ]
+    shown = ((name, value if isinstance(value, str) else json.dumps(value)) for name, value in pairs if value)
+    return "".join(f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>" for name, value in shown)
+
+
+def front_table(front: Front) -> str:
+    """The members, best first."""
+    members, knee = front.members, front.knee()
+    headings = [_head("Rank", True), _head("Candidate", True)]
+    columns = [[str(rank) for rank in range(1, len(members) + 1)]]
+    columns.append([_open(trial.number) + (" <i class=knee>knee</i>" if trial is knee else "") for trial in members])
+    if front.decision is not None:
+        headings.append(_head(front.decision))
+        columns.append([_family(front, trial) for trial in members])
+    objectives = [one.name for one in front.record.objectives]
+    names = [*objectives, *(n for n in ("params", "macs", "activation_bytes") if n not in objectives)]
+    for name in names:
+        values = [{**trial.metrics, **trial.costs}.get(name) for trial in members]
+        if any(value is not None for value in values):
+            headings.append(_head(numbers.spoken(name), True, name in objectives))
+            columns.append(numbers.column(values))
+    for path in [p for p in telling_decisions(members) if p != front.decision and not set(p) & set(".[")][:4]:
+        values_ = [trial.genotype.get(path) for trial in members]
+        right = all(isinstance(v, (int, float)) and not isinstance(v, bool) for v in values_ if v is not None)
+        headings.append(_head(path, right))
+        columns.append([numbers.DASH if v is None else escape(_word(v)) for v in values_])
+    return _table("Members of the frontier, best first", headings, zip(*columns, strict=True), [t.number for t in members])
+
+
+def confirmed_table(front: Front, confirmation: Confirmation) -> str:
+    """The retrained candidates: mean ± standard deviation on both splits, the drop, and what stays on the frontier."""
+    goals = front.record.objectives
+    quality = [one for one in goals if not one.is_cost]
+    share = stability(confirmation, goals)
+    trials = {trial.number: trial for trial in front.record.trials}
+    headings = [_head("Candidate", True)] + ([_head(front.decision)] if front.decision else [])
+    headings += [_head(numbers.spoken(one.name), True) for one in goals if one.is_cost]
+    for one in quality:
+        name = numbers.spoken(one.name)
+        headings += [_head(f"{name}, {part}", True) for part in ("search", "validation", "test")] + [_head("drop", True)]
+    headings += [_head("seeds", True), _head("stays on the frontier", True)]
+    rows = []
+    for one in confirmation.candidates:
+        trial = trials.get(one.number)
+        row = [_open(one.number)] + ([_family(front, trial) if trial else ""] if front.decision else [])
+        row += [f"{one.costs[goal.name]:,}" if goal.name in one.costs else numbers.DASH for goal in goals if goal.is_cost]
+        for goal in quality:
+            validation, test = one.spread(goal.name, "validation"), one.spread(goal.name, "test")
+            searched = trial.metrics.get(goal.name) if trial else None
+            places = numbers.decimals([v for v in (searched, test.mean) if v is not None])
+            row += [numbers.fixed(searched, places), _spread(validation, places), f"<b>{_spread(test, places)}</b>"]
+            row.append(numbers.fixed(one.drop(goal), places).replace("-", "−"))
+        row += [_seeds(one), f"{share[one.number]:.0%}"]
+        rows.append(row)
+    return _table("Retrained candidates", headings, rows, [one.number for one in confirmation.candidates])
+
+
+def families_table(front: Front) -> str:
+    """The families against each other; the best of each size in bold."""
+    found = compare(front.record, front.candidates, front.members, front.decision)
+    headings = [_head(front.decision or "family"), _head("Candidates", True), _head("Complete", True)]
+    headings.append(_head("On frontier", True))
+    name = numbers.spoken(found.quality.name) if found.quality else ""
+    columns: list[list[float | None]] = []
+    if found.quality is not None:
+        headings.append(_head(f"Best {name}", True))
+        headings += [_head(f"≤ {numbers.short(bound)}", True) for bound in found.bounds]
+        columns = [[row.best for row in found.rows]]
+        columns += [[row.by_size[i] for row in found.rows] for i in range(len(found.bounds))]
+    places = numbers.decimals([value for values in columns for value in values if value is not None])
+    cells = [_best_in_bold(values, places, found.quality.direction == "maximize") for values in columns if found.quality]
+    rows = []
+    for i, row in enumerate(found.rows):
+        label = _dot(i) + escape(row.name)
+        rows.append([label, f"{row.proposed:,}", f"{row.complete:,}", f"{row.members:,}", *(column[i] for column in cells)])
+    return _table(f"Families, and their best {name} within bounds on {numbers.spoken(found.size)}", headings, rows)
+
+
+def outcomes(record: StudyRecord) -> str:
+    """How the candidates ended: a bar of shares, and what the failures say."""
+    groups: dict[str, list[TrialRecord]] = {}
+    for trial in record.trials:
+        groups.setdefault(trial.state, []).append(trial)
+    known = list(_OUTCOMES)
+    order = sorted(groups, key=lambda state: known.index(state) if state in known else len(known))
+    bar = "".join(f'<i class="{escape(state)}" style="flex-grow:{len(groups[state])}"></i>' for state in order)
+    key = "".join(
+        f'<li><i class="{escape(state)}"></i>{escape(outcome(state))} <b>{len(groups[state]):,}</b></li>' for state in order
+    )
+    html = f'<div class="shares" aria-hidden="true">{bar}</div><ul class="key">{key}</ul>'
+    rows = []
+    for state in (state for state in order if state not in _GOOD):
+        messages: dict[str, list[TrialRecord]] = {}
+        for trial in groups[state]:
+            messages.setdefault(trial.message or "no message", []).append(trial)
+        for message, trials in sorted(messages.items(), key=lambda item: -len(item[1])):
+            some = " ".join(_open(trial.number) for trial in trials[:6]) + (" …" if len(trials) > 6 else "")
+            rows.append([escape(outcome(state)), str(len(trials)), f"<code>{escape(message)}</code>", some])
+    if not rows:
+        return html + "<p>No candidate failed.</p>"
+    headings = [_head("Failure"), _head("Count", True), _head("What it says"), _head("Candidates")]
+    return html + _table("Failures by kind", headings, rows)
+
+
+def published_table(published: Sequence[PublishedPoint]) -> str:
+    """The published figures, each with its source."""
+    names = dict.fromkeys(name for one in published for name in one.values)
+    headings = [_head("Model"), *(_head(numbers.spoken(name), True) for name in names), _head("Source"), _head("Note")]
+    columns = [numbers.column([one.values.get(name) for one in published], 3) for name in names]
+    rows = []
+    for i, one in enumerate(published):
+        label = f'{escape(one.label)} <i class="tag">{LABEL}</i>'
+        rows.append([label, *(column[i] for column in columns), escape(one.source), escape(one.note)])
+    return _table("Published figures", headings, rows)
+
+
+def origin(record: StudyRecord, provenance: Mapping[str, Any]) -> str:
+    """Where the numbers come from: versions, the experiment, the space."""
+    pairs = "".join(f"<div><dt>{escape(str(k))}</dt><dd>{escape(_word(v))}</dd></div>" for k, v in provenance.items())
+    html = f'<dl class="pairs">{pairs}</dl>' if pairs else ""
+    experiment = json.dumps(record.experiment, indent=2, default=str, ensure_ascii=False)
+    for title, text in (("Experiment", experiment), ("Search space", record.space_text)):
+        if text.strip():
+            html += f"<details><summary>{title}</summary><pre tabindex=0>{escape(text)}</pre></details>"
+    return html
+
+
+def legend(record: StudyRecord) -> str:
+    """The families as buttons that show and hide their candidates; nothing where there is one."""
+    decision = family_decision(record)
+    names = families(record, decision)
+    if names == [NONE] or len(names) < 2:
+        return ""
+    counts = [sum(family_of(trial, decision) == name for trial in record.trials) for name in names]
+    return "".join(
+        f'<button type="button" data-family="{i}" aria-pressed="true">{_dot(i)}{escape(name)} <small>{count:,}</small></button>'
+        for i, (name, count) in enumerate(zip(names, counts, strict=True))
+    )
+
+
+def _table(caption: str, headings: Sequence[str], rows: Iterable[Sequence[str]], opens: Sequence[int] = ()) -> str:
+    """A table in a box that scrolls sideways; row i opens candidate `opens[i]`."""
+    right = ["class=n" in heading for heading in headings]
+    body = []
+    for i, row in enumerate(rows):
+        cells = "".join(f"<td{' class=n' if n else ''}>{cell}</td>" for cell, n in zip(row, right, strict=True))
+        body.append(f"<tr data-row={opens[i]}>{cells}</tr>" if opens else f"<tr>{cells}</tr>")
+    return (
+        f'<div class="table"><table><caption>{escape(caption)}</caption>'
+        f"<thead><tr>{''.join(headings)}</tr></thead><tbody>{''.join(body)}</tbody></table></div>"
+    )
+
+
+def _head(text: str, number: bool = False, strong: bool = False) -> str:
+    return f"<th scope=col{' class=n' if number else ''}>{f'<b>{escape(text)}</b>' if strong else escape(text)}</th>"
+
+
+def _open(number: int, label: str = "") -> str:
+    return f'<button type="button" class="link" data-open="{number}">{escape(label) or number}</button>'
+
+
+def _dot(family: int) -> str:
+    return f'<i class="dot" style="--c:var(--f{family})"></i>'
+
+
+def _family(front: Front, trial: TrialRecord) -> str:
+    names = families(front.record, front.decision)
+    return _dot(names.index(front.family(trial))) + escape(front.family(trial))
+
+
+def _spread(spread: Spread, places: int) -> str:
+    if not spread.n:
+        return numbers.DASH
+    mean = numbers.fixed(spread.mean, places)
+    return mean if math.isnan(spread.std) else f"{mean} <small>± {numbers.fixed(spread.std, places)}</small>"
+
+
+def _seeds(one: Confirmed) -> str:
+    done = len(one.runs) - len(one.failures)
+    if not one.failures:
+        return str(done)
+    why = "; ".join(f"seed {run.seed}: {outcome(run.state)}, {run.message}" for run in one.failures)
+    return f'<abbr title="{escape(why)}">{done} of {len(one.runs)}</abbr>'
+
+
+def _best_in_bold(values: Sequence[float | None], places: int, maximize: bool) -> list[str]:
+    found = [value for value in values if value is not None]
+    best = (max(found) if maximize else min(found)) if found else None
+    shown = [numbers.fixed(value, places) for value in values]
+    return [f"<b>{text}</b>" if value == best and value is not None else text for value, text in zip(values, shown, strict=True)]
+
+
+def _word(value: object) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return value if isinstance(value, str) else json.dumps(value, default=str)
