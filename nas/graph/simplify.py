@@ -17,8 +17,8 @@ def simplify(graph: Graph) -> Graph:
        The zeros that are left read the graph's first input, of which they need the batch size only.
     3. dead: a node that no output needs goes. The graph's inputs stay, for they are its signature.
 
-    Nodes that stay keep their order, type, scope and weights; the outputs keep their types. Applying it twice changes
-    nothing more. With zeros go the weights that only they met. Values are taken to be finite: 0 · ∞ counts as 0.
+    Nodes that stay keep their order, type, scope and weights; the outputs keep their types. (A sum may so know what an
+    axis was merged from although only a dropped zero said it.) Applying it twice changes nothing more. With zeros go the weights that only they met. Values are taken to be finite: 0 · ∞ counts as 0.
     """
     stands = list(range(len(graph.nodes)))  # the node whose value a node's value is
     zeros: set[int] = set()

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import random
 
+from cases import CASES, FLAT, IMAGE, MERGED, SEQUENCE
+
+from nas.errors import ShapeError
 from nas.graph.builder import Builder
 from nas.graph.graph import Call, Graph, Node
+from nas.graph.operators import TABLE
 from nas.graph.types import Axis, TensorType
 
 WIDTH = 4
 _X = TensorType((Axis("features", WIDTH),))
+
+STARTS = (FLAT, SEQUENCE, IMAGE, MERGED)
 
 _ALL = (
     "linear linear biased relu sigmoid gelu add add multiply identity zero dropout no_dropout concat shared layer_norm"
@@ -82,3 +88,30 @@ def retold(graph: Graph, rng: random.Random) -> Graph:
 def _passed_on(nodes: list[Node], source: int) -> int:
     nodes.append(Node(len(nodes), "identity", (("n", None), ("axis", None)), (source,), nodes[source].type))
     return len(nodes) - 1
+
+
+def typed_graph(rng: random.Random, n_nodes: int) -> Graph:
+    """A graph of any operators on tensors of any types, with shared weights here and there."""
+    builder = Builder({f"x{i}": rng.choice(STARTS) for i in range(rng.choice((1, 2)))})
+    tries = 0
+    while len(builder.nodes) < n_nodes and tries < 50 * n_nodes:
+        tries += 1
+        op = rng.choice(sorted(TABLE))
+        fewest, most = TABLE[op].arity
+        first = rng.choice(builder.nodes)
+        alike = [node.id for node in builder.nodes if node.type.names == first.type.names]
+        n_inputs = rng.randint(max(fewest, 2), 3) if most is None else fewest
+        inputs = (first.id, *rng.choices(alike, k=n_inputs - 1))
+        case = rng.choice([case for case in CASES if case.op == op])
+        arguments = dict(case.arguments)
+        for argument in TABLE[op].arguments:
+            if argument.kind == "axis" and arguments.get(argument.name) and argument.name not in ("into", "to"):
+                arguments[argument.name] = rng.choice(first.type.names or ("none",))
+        weights = f"w{tries}" if rng.random() < 0.8 else f"shared {op}"
+        try:
+            node = builder.apply(op, inputs, (), arguments, weights=weights)
+        except ShapeError:
+            continue
+        if builder.nodes[node].type.size > 2000:
+            break
+    return builder.finish([len(builder.nodes) - 1, rng.randrange(len(builder.nodes))])
