@@ -1,0 +1,28 @@
+"""Graph → PyTorch source → module, one way for training and for export.
+
+`source` needs no torch; `build`, `export` and `verify` load it when they are first asked for.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from nas.codegen.render import source, weight_paths
+
+if TYPE_CHECKING:
+    from nas.codegen.exported import Exported, export, verify
+    from nas.codegen.module import build
+
+__all__ = ["Exported", "build", "export", "source", "verify", "weight_paths"]
+
+_HOMES = {"build": "module", "Exported": "exported", "export": "exported", "verify": "exported"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module `{__name__}` has no attribute `{name}`")
+    import importlib
+
+    value = getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
