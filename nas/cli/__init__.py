@@ -1,0 +1,81 @@
+"""The command `nas`. Thin: parse, call, print.
+
+Exit status 0: done; 1: the work failed; 2: the input was wrong. A user's mistake is one message, never a traceback.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+from nas.errors import NasError
+
+# command: (module, what it does); a module is imported only when its command runs
+COMMANDS = {
+    "check": ("spaces", "check a space: every branch is built, acceptance and rejecting rules are reported"),
+    "show": ("spaces", "draw one architecture of a space and count its costs"),
+    "sample": ("spaces", "draw architectures at random"),
+    "schema": ("spaces", "print the JSON Schema of space or experiment files, for editors"),
+    "search": ("searches", "search a space: an experiment file, or a space with --task"),
+    "resume": ("searches", "go on with a search that was interrupted, with more trials if asked"),
+    "front": ("results", "the Pareto frontier of a search: table, csv, json, svg, png or pdf"),
+    "confirm": ("results", "retrain the frontier with several seeds and open the test split"),
+    "report": ("results", "write one offline HTML file about a search"),
+    "export": ("results", "write a candidate as plain PyTorch with its weights, verified"),
+    "ops": ("listings", "the operators of the language"),
+    "spaces": ("listings", "the spaces that come with the package"),
+    "tasks": ("listings", "the tasks that come with the package"),
+    "samplers": ("listings", "the samplers and what they accept"),
+}
+
+_WIDTH = 100
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit status."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    parser = _parser(given[0] if given else None)
+    options = parser.parse_args(given)
+    if not hasattr(options, "run"):
+        parser.print_help()
+        return 0
+    try:
+        return int(options.run(options) or 0)
+    except NasError as problem:
+        print(f"nas {options.command}: {problem}" if "\n" not in str(problem) else str(problem), file=sys.stderr)
+        return problem.exit_status
+    except KeyboardInterrupt:
+        print("\nnas: interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # the reader of our output has gone: `nas ops | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def _parser(command: str | None) -> argparse.ArgumentParser:
+    def formatter(prog: str) -> argparse.HelpFormatter:
+        return argparse.RawDescriptionHelpFormatter(prog, max_help_position=26, width=_WIDTH)
+
+    listed = "\n".join(f"  {name:<10} {what}" for name, (_, what) in COMMANDS.items())
+    parser = argparse.ArgumentParser(
+        prog="nas",
+        description="Neural architecture search for attention-free networks.",
+        epilog=f"commands:\n{listed}\n\n`nas COMMAND --help` says more.",
+        formatter_class=formatter,
+    )
+    parser.add_argument("--version", action="version", version=_version())
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", prog="nas")
+    for name, (module, what) in COMMANDS.items():
+        sub = commands.add_parser(name, description=what, formatter_class=formatter)
+        if name == command:
+            getattr(import_module(f"nas.cli.{module}"), f"add_{name}")(sub)
+    return parser
+
+
+def _version() -> str:
+    import nas
+
+    return f"hourglass-nas {nas.__version__}"

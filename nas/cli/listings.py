@@ -1,0 +1,117 @@
+"""`nas ops | spaces | tasks | samplers`: what there is."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from typing import Any
+
+from nas.errors import NasError, nearest
+
+
+def _listing(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="machine-readable output")
+
+
+def add_ops(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("name", nargs="?", help="one operator, in full")
+    _listing(parser)
+    parser.set_defaults(run=run_ops)
+
+
+def run_ops(options: argparse.Namespace) -> int:
+    from nas.graph.operators import TABLE
+    from nas.graph.operators.table import REQUIRED
+
+    operators = {name: operator for name, operator in sorted(TABLE.items()) if name != "input"}
+    if options.name and options.name not in operators:
+        raise NasError(f"there is no operator `{options.name}`{nearest(options.name, operators)}; `nas ops` lists them")
+    shown = {options.name: operators[options.name]} if options.name else operators
+    if options.json:
+        described: dict[str, Any] = {
+            name: {
+                "equation": operator.equation,
+                "doc": operator.doc,
+                "source": operator.source,
+                "arguments": {
+                    argument.name: {"kind": argument.kind, "doc": argument.doc}
+                    | ({} if argument.default is REQUIRED else {"default": argument.default})
+                    for argument in operator.arguments
+                },
+            }
+            for name, operator in shown.items()
+        }
+        print(json.dumps(described, indent=2, ensure_ascii=False))
+        return 0
+    for name, operator in shown.items():
+        fewest, most = operator.arity
+        tensors = ", ".join("xyzuvw"[:fewest]) + (", …" if most is None else "")
+        arguments = [
+            argument.name if argument.default is REQUIRED else f"{argument.name}={argument.default}"
+            for argument in operator.arguments
+        ]
+        call = f"{name}({', '.join([tensors, *arguments])})"
+        if not options.name:
+            print(f"{call:<64}  {operator.equation}" if len(call) <= 64 else f"{call}\n{'':<64}  {operator.equation}")
+            continue
+        print(f"{call}\n\n  {operator.equation}\n\n  {operator.doc}")
+        for argument in operator.arguments:
+            print(f"    {argument.name:<12} {argument.kind:<6} {argument.doc}")
+        if operator.source:
+            print(f"\n  source: {operator.source}")
+    return 0
+
+
+def add_spaces(parser: argparse.ArgumentParser) -> None:
+    _listing(parser)
+    parser.set_defaults(run=run_spaces)
+
+
+def run_spaces(options: argparse.Namespace) -> int:
+    from nas.space import load_space, shipped_spaces
+
+    found = {name: load_space(name) for name in shipped_spaces()}
+    _print({name: (space.doc, space.source) for name, space in found.items()}, options.json, ("doc", "source"))
+    return 0
+
+
+def add_tasks(parser: argparse.ArgumentParser) -> None:
+    _listing(parser)
+    parser.set_defaults(run=run_tasks)
+
+
+def run_tasks(options: argparse.Namespace) -> int:
+    from evaluators.tasks import TASKS
+
+    _print({name: (entry.doc,) for name, entry in TASKS.items()}, options.json, ("doc",))
+    if not options.json:
+        print("\nYour own: data.npz, data.csv with {name: data.csv, target: COLUMN}, or my_task.py:make")
+    return 0
+
+
+def add_samplers(parser: argparse.ArgumentParser) -> None:
+    _listing(parser)
+    parser.set_defaults(run=run_samplers)
+
+
+def run_samplers(options: argparse.Namespace) -> int:
+    from nas.study.samplers import SAMPLERS
+
+    _print({name: (entry.doc,) for name, entry in SAMPLERS.items()}, options.json, ("doc",))
+    return 0
+
+
+def _print(rows: dict[str, tuple[str, ...]], as_json: bool, names: tuple[str, ...]) -> None:
+    if as_json:
+        print(
+            json.dumps(
+                {key: dict(zip(names, row, strict=True)) for key, row in rows.items()}, indent=2, ensure_ascii=False
+            )
+        )
+        return
+    width = max(map(len, rows), default=0) + 2
+    for key, row in rows.items():
+        print(f"{key:<{width}}{row[0]}")
+        for extra in row[1:]:
+            if extra:
+                print(f"{'':<{width}}{extra}")

@@ -1,0 +1,139 @@
+"""The live view of a search in a terminal: a line per worker, the frontier so far, the time left."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Any, TextIO
+
+from nas.errors import ParetoError
+from nas.pareto.front import frontier
+from nas.pareto.terminal import sketch
+from nas.study.candidate import Outcome, Report
+from nas.study.records import StudyRecord
+
+REFRESH_S = 0.5
+
+
+@dataclass
+class _Worker:
+    """What a worker does."""
+
+    number: int
+    params: int
+    since: float
+    report: Report | None = None
+
+
+@dataclass
+class Live:
+    """An observer of a search that draws where `stream` is a terminal, and writes a line now and then elsewhere."""
+
+    stream: TextIO
+    workers: dict[int, _Worker] = field(default_factory=dict)
+    ended: Counter[str] = field(default_factory=Counter)
+    total: int | None = None
+    before: int = 0
+    record: Callable[[], StudyRecord] | None = None
+
+    def __enter__(self) -> Live:
+        from rich.console import Console
+        from rich.live import Live as Display
+
+        self.console = Console(file=self.stream)
+        self.drawn_at = 0.0
+        self.started_at = time.monotonic()
+        self.written_at = time.monotonic()
+        self.display = (
+            Display(console=self.console, auto_refresh=False, transient=True) if self.console.is_terminal else None
+        )
+        if self.display is not None:
+            self.display.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        if self.display is not None:
+            self.display.stop()
+
+    # ------------------------------------------------------------------ what an engine tells
+
+    def began(self, total: int | None, done: int, record: Callable[[], StudyRecord] | None) -> None:
+        """How many evaluations there will be and were before, and where the frontier can be read."""
+        self.total, self.before, self.record = total, done, record
+        self.started_at = time.monotonic()
+
+    def started(self, candidate: Any, worker: int) -> None:
+        self.workers[worker] = _Worker(candidate.number, candidate.costs.get("params", 0), time.monotonic())
+        self._draw()
+
+    def reported(self, candidate: Any, report: Report, worker: int) -> None:
+        if worker in self.workers:
+            self.workers[worker].report = report
+        self._draw()
+
+    def finished(self, candidate: Any, outcome: Outcome, worker: int) -> None:
+        self.workers.pop(worker, None)
+        self.ended[outcome.state] += 1
+        self._draw()
+
+    # ------------------------------------------------------------------ drawing
+
+    def _draw(self) -> None:
+        now = time.monotonic()
+        if self.display is None:
+            if now - self.written_at >= 10:
+                self.written_at = now
+                self.console.print(self._progress(now), highlight=False)
+            return
+        if now - self.drawn_at < REFRESH_S:
+            return
+        self.drawn_at = now
+        lines = [self._progress(now)]
+        for number, worker in sorted(self.workers.items()):
+            state = "" if worker.report is None else f"  at {worker.report.rung}: {_metrics(worker.report.metrics)}"
+            lines.append(
+                f"  worker {number}  candidate {worker.number:>4}  {worker.params:>11,} params  {now - worker.since:5.1f} s{state}"
+            )
+        lines.extend(self._sketch())
+        from rich.text import Text
+
+        self.display.update(Text("\n".join(lines)), refresh=True)
+
+    def _progress(self, now: float) -> str:
+        done, spent = sum(self.ended.values()), now - self.started_at
+        of = f" of {self.total}" if self.total else ""
+        left = ""
+        if self.total and done:
+            remaining = max(self.total - self.before - done, 0)
+            left = f", about {_duration(remaining * spent / done)} left"
+        failed = ", ".join(f"{count} {state}" for state, count in self.ended.items() if state != "complete")
+        return f"{self.before + done}{of} candidates in {_duration(spent)}{left}" + (f"  ({failed})" if failed else "")
+
+    def _sketch(self) -> list[str]:
+        """The frontier so far, as large as the terminal allows."""
+        if self.record is None or "complete" not in self.ended:
+            return []
+        try:
+            front = frontier(self.record())
+        except ParetoError:
+            return []
+        if len(front.record.objectives) < 2:
+            return []
+        width, height = self.console.size
+        room = height - len(self.workers) - 6
+        return [] if room < 6 else ["", *sketch(front, min(width - 2, 90), min(room, 16)).splitlines()]
+
+
+def _metrics(metrics: dict[str, float]) -> str:
+    return "  ".join(f"{name} {value:.4g}" for name, value in list(metrics.items())[:3])
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    if seconds < 5400:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h"

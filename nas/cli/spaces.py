@@ -1,0 +1,202 @@
+"""`nas check | show | sample | schema`: looking at spaces without training anything."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from nas.errors import ExperimentError, NasError
+from nas.space import Architecture, Space, load_space
+
+
+def _common(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("space", help="a shipped name (see `nas spaces`) or a YAML file")
+    parser.add_argument("--task", help="bind the axes to a task's shapes (see `nas tasks`)")
+    parser.add_argument("--sizes", metavar="A=N,…", help="bind axes by name: features=784,targets=10")
+    parser.add_argument("--seed", type=int, default=0, help="of the random draws (default 0)")
+    parser.add_argument("--json", action="store_true", help="machine-readable output")
+
+
+def _space(options: argparse.Namespace) -> Space:
+    space = load_space(options.space)
+    if options.task:
+        from nas.experiment import bind_to_task
+
+        space = bind_to_task(space, options.task)
+    if options.sizes:
+        space = space.with_sizes(_assignments(options.sizes.split(","), "--sizes"))
+    return space
+
+
+def _assignments(texts: list[str], option: str) -> dict[str, Any]:
+    """`name=value` pairs, values by the rules of YAML."""
+    from nas.space.yaml_tree import read_yaml
+
+    found: dict[str, Any] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals or not name.strip():
+            raise ExperimentError(f"{option} takes name=value, got `{text}`")
+        found[name.strip()] = read_yaml(value, option, ExperimentError).plain() if value.strip() else None
+    return found
+
+
+def add_check(parser: argparse.ArgumentParser) -> None:
+    _common(parser)
+    parser.add_argument("--draws", type=int, default=500, help="random draws (default 500)")
+    parser.set_defaults(run=run_check)
+
+
+def run_check(options: argparse.Namespace) -> int:
+    from nas.space.check import check
+
+    space = _space(options)
+    found = check(space, options.draws, options.seed)
+    size = space.count()
+    if options.json:
+        print(
+            json.dumps(
+                {
+                    "space": space.name,
+                    "sizes": dict(space.sizes),
+                    "assumed": list(space.assumed),
+                    "count": str(size),
+                    "draws": found.draws,
+                    "acceptance": found.acceptance,
+                    "rejections": dict(found.reasons.most_common()),
+                    "branches": found.branches,
+                    "unreached": [list(item) for item in found.unreached],
+                    "flat": space.is_flat,
+                },
+                indent=2,
+            )
+        )
+        return 0
+    print(f"{space.file}: {space.name}" + (f" — {space.doc}" if space.doc else ""))
+    print(f"  axes        {_sizes(space)}")
+    print(f"  genotypes   {size}")
+    print(f"  decisions   {'the same for all (flat)' if space.is_flat else 'depend on one another (conditional)'}")
+    print(f"  branches    {found.branches} built, {len(found.unreached)} never accepted")
+    print(f"  acceptance  {found.acceptance:.1%} of {found.draws} draws")
+    for rule, count in found.reasons.most_common():
+        print(f"              {count / found.draws:6.1%} rejected by  {_first_line(rule)}")
+    for place, value, rule in found.unreached:
+        print(f"  never       {place} = {value}" + (f"   (rejected by {_first_line(rule)})" if rule else ""))
+    return 0
+
+
+def _first_line(text: str) -> str:
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return lines[0] if len(lines) == 1 else f"{lines[0]}  {lines[-1]}" if lines else ""
+
+
+def _sizes(space: Space) -> str:
+    return ", ".join(
+        f"{axis}={size}" + (" (assumed)" if axis in space.assumed else "") for axis, size in space.sizes.items()
+    )
+
+
+def add_show(parser: argparse.ArgumentParser) -> None:
+    _common(parser)
+    parser.add_argument("--set", action="append", default=[], metavar="PATH=VALUE", help="fix a decision, repeatable")
+    parser.add_argument("--design", metavar="NAME", help="show a known design of the space's `seeds`")
+    parser.add_argument("--svg", type=Path, metavar="FILE", help="write the drawing as SVG")
+    parser.add_argument("--code", action="store_true", help="print the PyTorch source instead of the drawing")
+    parser.set_defaults(run=run_show)
+
+
+def run_show(options: argparse.Namespace) -> int:
+    from nas.graph.draw import svg, text
+
+    space = _space(options)
+    wanted: dict[str, Any] = {}
+    if options.design:
+        if options.design not in space.seeds:
+            known = ", ".join(space.seeds) or "none"
+            raise NasError(f"{space.file} has no seed `{options.design}`; it has {known}")
+        wanted.update(space.seeds[options.design])
+    wanted.update(_assignments(options.set, "--set"))
+    shown = space.replay(wanted, Random(options.seed))
+    if options.svg:
+        write_text(options.svg, svg(shown.graph))
+    if options.json:
+        print(json.dumps(_described(shown), indent=2))
+    elif options.code:
+        from nas.codegen import source
+
+        print(source(shown.graph))
+    else:
+        print(text(shown.graph))
+        print(_costs(shown))
+        print("\n".join(f"  {path} = {value}" for path, value in shown.genotype.items()))
+        if options.svg:
+            print(f"drawing: {options.svg}")
+    return 0
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file the user named. Raises: NasError: it cannot be written."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    except OSError as problem:
+        raise NasError(f"{path} cannot be written: {problem.strerror}") from None
+
+
+def _costs(shown: Architecture) -> str:
+    costs = shown.costs
+    parts = [f"{costs.params:,} parameters"]
+    if costs.trainable_params != costs.params:
+        parts.append(f"{costs.trainable_params:,} of them trainable")
+    if costs.buffers:
+        parts.append(f"{costs.buffers:,} buffers")
+    parts += [f"{costs.macs:,} MACs", f"{costs.activation_bytes:,} activation bytes", f"digest {shown.digest[:12]}"]
+    return "\n" + ", ".join(parts)
+
+
+def _described(shown: Architecture) -> dict[str, Any]:
+    return {
+        "genotype": dict(shown.genotype),
+        "costs": shown.costs.as_dict(),
+        "digest": shown.digest,
+        "recipe": dict(shown.recipe),
+    }
+
+
+def add_sample(parser: argparse.ArgumentParser) -> None:
+    _common(parser)
+    parser.add_argument("-n", type=int, default=5, help="how many (default 5)")
+    parser.set_defaults(run=run_sample)
+
+
+def run_sample(options: argparse.Namespace) -> int:
+    if options.n < 1:
+        raise ExperimentError(f"-n is a positive number, got {options.n}")
+    space, rng = _space(options), Random(options.seed)
+    for number in range(options.n):
+        drawn = space.sample(rng)
+        if options.json:
+            print(json.dumps(_described(drawn)))
+            continue
+        decisions = " ".join(f"{path}={value}" for path, value in drawn.genotype.items())
+        print(
+            f"{number:>3}  {drawn.costs.params:>12,} params  {drawn.costs.macs:>14,} MACs  {drawn.digest[:8]}  {decisions}"
+        )
+    return 0
+
+
+def add_schema(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("what", nargs="?", choices=("space", "experiment"), default="space")
+    parser.set_defaults(run=run_schema)
+
+
+def run_schema(options: argparse.Namespace) -> int:
+    if options.what == "experiment":
+        from nas.experiment.schema import experiment_schema as schema
+    else:
+        from nas.space.schema import space_schema as schema
+    print(json.dumps(schema(), indent=2, ensure_ascii=False))
+    return 0

@@ -1,0 +1,71 @@
+"""JSON Schema of experiment files, for completion and checks in editors. The reader remains the judge."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nas.experiment.settings import DEFAULT_EPOCHS, DEFAULT_TRIALS
+
+
+def experiment_schema() -> dict[str, Any]:
+    """The schema, as plain JSON (draft 2020-12)."""
+    named = {"oneOf": [{"type": "string"}, {"type": "object", "required": ["name"]}]}
+    texts = {"type": "array", "items": {"type": "string"}}
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "hourglass-nas experiment",
+        "type": "object",
+        "required": ["space", "task"],
+        "additionalProperties": False,
+        "properties": {
+            "experiment": {"type": "string", "description": "Its name; results go to runs/NAME."},
+            "space": {"type": "string", "description": "A shipped space or the path of a space file."},
+            "task": {**named, "description": "A shipped task, data.npz, data.csv or my_task.py:make; or with options."},
+            "objectives": {**texts, "description": "Such as `maximize accuracy` and `minimize params`."},
+            "constraints": {**texts, "description": "Such as `macs <= 5e6`."},
+            "sampler": {**named, "default": "tpe"},
+            "stopping": {
+                "oneOf": [
+                    {"const": "none"},
+                    {
+                        "type": "object",
+                        "required": ["rule"],
+                        "additionalProperties": False,
+                        "properties": {
+                            "rule": {"enum": ["none", "pareto-halving"]},
+                            "rungs": {"type": "array", "items": {"type": "integer", "minimum": 1}},
+                            "eta": {"type": "number", "exclusiveMinimum": 1, "default": 3},
+                        },
+                    },
+                ],
+            },
+            "trials": {"type": "integer", "minimum": 1, "default": DEFAULT_TRIALS, "description": "Unique candidates."},
+            "hours": {
+                "type": "number",
+                "exclusiveMinimum": 0,
+                "description": "Wall-clock after which none is started.",
+            },
+            "budget": {
+                "type": "object",
+                "minProperties": 1,
+                "maxProperties": 1,
+                "additionalProperties": False,
+                "properties": {
+                    "epochs": {"type": "integer", "minimum": 1, "default": DEFAULT_EPOCHS},
+                    "steps": {"type": "integer", "minimum": 1},
+                },
+            },
+            "recipe": {"type": "object", "description": "Training settings: optimizer, lr, batch_size, schedule, …"},
+            "engine": {**named, "default": "inline"},
+            "device": {"type": "string", "default": "auto"},
+            "timeout_s": {"type": "number", "exclusiveMinimum": 0},
+            "confirm": {
+                "type": "object",
+                "additionalProperties": False,
+                "properties": {"seeds": {"type": "integer", "minimum": 1, "default": 5}},
+            },
+            "seed": {"type": "integer", "minimum": 0, "default": 0},
+            "directory": {"type": "string"},
+            "published": {"type": "string", "description": "CSV of published points to stand beside ours."},
+        },
+    }
