@@ -12,7 +12,9 @@ import pytest
 
 from nas.study.candidate import STATES, Candidate, Job, Outcome, Report
 
-CANDIDATE = Candidate(3, {"depth": 2, "op": "linear", "w": None, "f": True, "lr": 1e-3}, "ab" * 16, {"params": 5}, {"lr": 1e-3}, 77)
+CANDIDATE = Candidate(
+    3, {"depth": 2, "op": "linear", "w": None, "f": True, "lr": 1e-3}, "ab" * 16, {"params": 5}, {"lr": 1e-3}, 77
+)
 JOB = Job(3, {"depth": 2}, "class Model: ...", {"lr": 1e-3}, 77, {"epochs": 30}, (10, 30), {"params": 5})
 OUTCOME = Outcome("complete", {"accuracy": 0.5}, (Report(10, {"accuracy": 0.25}), Report(30, {"accuracy": 0.5})), 1.5)
 
@@ -42,5 +44,9 @@ def test_unknown_state_is_refused() -> None:
 
 
 def test_importing_it_loads_nothing_heavy() -> None:
-    code = "import sys, nas.study.candidate; print([m for m in ('optuna', 'torch', 'numpy', 'ray') if m in sys.modules])"
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
+    code = (
+        "import sys, nas.study.candidate; print([m for m in ('optuna', 'torch', 'numpy', 'ray') if m in sys.modules])"
+    )
+    assert (
+        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
+    )

@@ -40,11 +40,17 @@ def test_objectives_are_read() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("maximise accuracy", r"written `maximize NAME` or `minimize NAME`, here stands `maximise accuracy`; did you mean `maximize`"),
+        (
+            "maximise accuracy",
+            r"written `maximize NAME` or `minimize NAME`, here stands `maximise accuracy`; did you mean `maximize`",
+        ),
         ("accuracy", "here stands `accuracy`"),
         ("", "here stands ``"),
         (3, "here stands 3"),
-        ("maximize acuracy", r"`acuracy` is neither a cost nor a metric of the task; did you mean `accuracy`\?.*Known: params, "),
+        (
+            "maximize acuracy",
+            r"`acuracy` is neither a cost nor a metric of the task; did you mean `accuracy`\?.*Known: params, ",
+        ),
     ],
 )
 def test_wrong_objectives(text: str, message: str) -> None:
@@ -78,7 +84,11 @@ def test_unknown_name_in_a_constraint() -> None:
         (["minimize params", "minimize params"], [], "`minimize params` is stated twice"),
         (["minimize params", "maximize params"], [], "`minimize params` and `maximize params` contradict each other"),
         (["minimize params"], ["macs <= 5", "macs <= 5"], "`macs <= 5` is stated twice"),
-        (["minimize params"], ["macs <= 5", "macs >= 6"], "no value of `macs` satisfies both `macs <= 5` and `macs >= 6`"),
+        (
+            ["minimize params"],
+            ["macs <= 5", "macs >= 6"],
+            "no value of `macs` satisfies both `macs <= 5` and `macs >= 6`",
+        ),
         (["minimize params"], ["macs > 5", "macs <= 5"], "no value of `macs` satisfies both"),
     ],
 )

@@ -24,7 +24,9 @@ def naive_ranks(points: list[tuple[float, ...]]) -> list[int]:
         front = {
             i
             for i in left
-            if not any(points[j] != points[i] and all(a <= b for a, b in zip(points[j], points[i], strict=True)) for j in left)
+            if not any(
+                points[j] != points[i] and all(a <= b for a, b in zip(points[j], points[i], strict=True)) for j in left
+            )
         }
         for i in front:
             found[i] = rank
@@ -98,7 +100,9 @@ def test_only_rungs_of_the_rule_stop_anybody() -> None:
 
 
 def test_settings_are_read() -> None:
-    assert parse_stopping({"rule": "pareto-halving", "rungs": [10, 30], "eta": 4}, {"epochs": 30}) == Stopping((10, 30), 4)
+    assert parse_stopping({"rule": "pareto-halving", "rungs": [10, 30], "eta": 4}, {"epochs": 30}) == Stopping(
+        (10, 30), 4
+    )
     assert parse_stopping({"rule": "pareto-halving", "rungs": [10]}, {}) == Stopping((10,), 3)
     for nothing in (None, "none", {"rule": "none"}):
         assert parse_stopping(nothing, {"epochs": 30}) == Stopping()
@@ -112,7 +116,10 @@ def test_settings_are_read() -> None:
         ("halving", "there is no rule `halving`; did you mean `pareto-halving`"),
         ({"rungs": [3]}, "`stopping` is `none` or"),
         (7, "`stopping` is `none` or"),
-        ({"rule": "pareto-halving", "rungs": [3], "reduction": 2}, "`pareto-halving` takes `rungs` and `eta`, not `reduction`"),
+        (
+            {"rule": "pareto-halving", "rungs": [3], "reduction": 2},
+            "`pareto-halving` takes `rungs` and `eta`, not `reduction`",
+        ),
         ({"rule": "none", "rungs": [3]}, "`none` takes no settings, not `rungs`"),
         ({"rule": "pareto-halving"}, "`rungs` is a list of whole amounts"),
         ({"rule": "pareto-halving", "rungs": []}, "`rungs` is a list of whole amounts"),
