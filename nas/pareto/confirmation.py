@@ -167,7 +167,9 @@ class Confirmation:
             budget, environment = dict(data.get("budget", {})), dict(data.get("environment", {}))
             return cls(str(data["study"]), str(data["task"]), seeds, candidates, budget, environment)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise ParetoError(f"this is not a confirmation: {type(error).__name__}: {error}; run `nas confirm`") from None
+            raise ParetoError(
+                f"this is not a confirmation: {type(error).__name__}: {error}; run `nas confirm`"
+            ) from None
 
 
 def write_confirmation(confirmation: Confirmation, directory: str | Path) -> Path:

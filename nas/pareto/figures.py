@@ -85,7 +85,8 @@ def draw_frontier(
 
     installed = set(font_manager.get_font_names())
     fonts = [name for name in _FONTS if name in installed]
-    with matplotlib.rc_context({**_STYLE, "font.family": fonts}):
+    style: Any = {**_STYLE, "font.family": fonts}
+    with matplotlib.rc_context(style):
         figure = Figure(figsize=(width_mm * MILLIMETRE, height_mm * MILLIMETRE), dpi=300)
         FigureCanvasAgg(figure)
         figure.subplots_adjust(left=0.075, right=0.965, top=0.80 if title else 0.86, bottom=0.125)
@@ -178,9 +179,7 @@ def _means(plane: Plane, front: Front, confirmation: Confirmation | None) -> lis
     return found
 
 
-def _confirmed(
-    axes: Any, front: Front, plane: Plane, confirmation: Confirmation, colours: Mapping[str, str]
-) -> None:
+def _confirmed(axes: Any, front: Front, plane: Plane, confirmation: Confirmation, colours: Mapping[str, str]) -> None:
     for x, mean, std, family in _means(plane, front, confirmation):
         axes.errorbar(
             x, mean, yerr=std, fmt="s", ms=3.6, mfc="white", mec=colours[family], mew=0.9, ecolor=colours[family],
@@ -229,9 +228,8 @@ def _key(
     def mark(label: str, **style: Any) -> Any:
         return Line2D([], [], linestyle="none", label=label, **style)
 
-    style: dict[str, Any] = dict(
-        frameon=False, fontsize=7.5, handletextpad=0.1, columnspacing=1.0, borderaxespad=0, handlelength=1.2
-    )
+    style: dict[str, Any] = {"frameon": False, "fontsize": 7.5, "handletextpad": 0.1, "handlelength": 1.2}
+    style |= {"columnspacing": 1.0, "borderaxespad": 0}
     if len(colours) > 1:
         entries = [mark(name, marker="o", color=colour, ms=4.2, mew=0) for name, colour in colours.items()]
         place = (0.062, 0.925 if title else 0.99)

@@ -7,7 +7,7 @@ import io
 import json
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 from nas.errors import ParetoError
 from nas.pareto import geometry, numbers
 from nas.pareto.families import family_decision, family_of
-from nas.study.objectives import Constraint, parse_constraint
 
 if TYPE_CHECKING:
     from nas.study.records import StudyRecord, TrialRecord
@@ -67,7 +66,8 @@ class Front:
         """
         point = geometry.reference_point(self.losses(self.candidates))
         signed = (
-            -value if direction == "maximize" else value for value, direction in zip(point, self.directions, strict=True)
+            -value if direction == "maximize" else value
+            for value, direction in zip(point, self.directions, strict=True)
         )
         return tuple(float(10**value if log else value) for value, log in zip(signed, self.log, strict=True))
 
@@ -113,10 +113,9 @@ class Front:
         writer.writerow(["rank", "number", "family", *names, "seconds", "seed", "digest", "origin", "genotype"])
         for rank, trial in enumerate(self.members, 1):
             known = _quantities(self, trial)
-            writer.writerow(
-                [rank, trial.number, self.family(trial), *(known.get(name, "") for name in names)]
-                + [trial.seconds, trial.seed, trial.digest, trial.origin, json.dumps(trial.genotype)]
-            )
+            row = [rank, trial.number, self.family(trial), *(known.get(name, "") for name in names)]
+            row += [trial.seconds, trial.seed, trial.digest, trial.origin, json.dumps(trial.genotype)]
+            writer.writerow(row)
         return out.getvalue()
 
     def to_json(self) -> str:
@@ -139,7 +138,10 @@ class Front:
             "family": self.family(trial),
             "values": dict(zip((one.name for one in self.record.objectives), _values(trial), strict=True)),
             "metrics": {name: value for name, value in trial.metrics.items() if math.isfinite(value)},
-            **{key: getattr(trial, key) for key in ("costs", "genotype", "recipe", "digest", "seconds", "seed", "origin")},
+            **{
+                key: getattr(trial, key)
+                for key in ("costs", "genotype", "recipe", "digest", "seconds", "seed", "origin")
+            },
         }
 
     def _bound(self, reference: Sequence[float] | None) -> geometry.Array:
@@ -156,13 +158,12 @@ def frontier(record: StudyRecord) -> Front:
 
     Raises: ParetoError: no candidate is complete, or none that is satisfies the constraints.
     """
-    complete = [trial for trial in record.trials if trial.state == "complete" and _is_finite(trial.values)]
+    complete = [trial for trial in record.trials if trial.values is not None]
     if not complete:
         raise ParetoError(_nothing_yet(record))
-    limits = constraints(record)
-    feasible = sorted((trial for trial in complete if is_feasible(trial, limits)), key=lambda trial: trial.number)
+    feasible = sorted(record.completed(), key=lambda trial: trial.number)
     if not feasible:
-        rules = " and ".join(f"`{limit}`" for limit in limits)
+        rules = " and ".join(f"`{limit}`" for limit in record.constraints)
         raise ParetoError(
             f"none of the {len(complete)} complete candidates satisfies {rules}: relax that, or go on with `nas resume`"
         )
@@ -175,22 +176,6 @@ def frontier(record: StudyRecord) -> Front:
             seen.add(identity)
             members.append((tuple(loss), trial.number, trial))
     return Front(record, tuple(feasible), tuple(trial for _, _, trial in sorted(members, key=lambda one: one[:2])))
-
-
-def constraints(record: StudyRecord) -> tuple[Constraint, ...]:
-    """The constraints that the study's experiment states.
-
-    Raises: ExperimentError: one is not understood.
-    """
-    texts = record.experiment.get("constraints") or ()
-    known = {name for trial in record.trials for name in (*trial.costs, *trial.metrics)}
-    return tuple(limit for text in texts for limit in parse_constraint(text, known))
-
-
-def is_feasible(trial: TrialRecord, limits: Sequence[Constraint]) -> bool:
-    """Whether `trial` satisfies all of `limits`; one on a number that it lacks is violated."""
-    known: Mapping[str, float] = {**trial.metrics, **trial.costs}
-    return all(limit.holds(known.get(limit.name, math.nan)) for limit in limits)
 
 
 class _Table:
@@ -252,7 +237,8 @@ def telling_decisions(trials: Sequence[TrialRecord]) -> list[str]:
     preferred = {"family": 0}
     order = {path: i for i, path in enumerate(paths)}
     return sorted(
-        differ, key=lambda path: (preferred.get(path, 1), path.count(".") + path.count("["), -len(have[path]), order[path])
+        differ,
+        key=lambda path: (preferred.get(path, 1), path.count(".") + path.count("["), -len(have[path]), order[path]),
     )
 
 
@@ -293,10 +279,6 @@ def _quantities(front: Front, trial: TrialRecord) -> dict[str, float]:
 def _values(trial: TrialRecord) -> tuple[float, ...]:
     assert trial.values is not None, "only complete trials are asked for their values"
     return tuple(trial.values)
-
-
-def _is_finite(values: Sequence[float] | None) -> bool:
-    return values is not None and all(map(math.isfinite, values))
 
 
 def _nothing_yet(record: StudyRecord) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import moocore  # type: ignore[import-untyped]
+import moocore
 import numpy as np
 import numpy.typing as npt
 
@@ -34,7 +34,9 @@ def as_points(points: npt.ArrayLike, columns: int | None = None) -> Array:
         raise ParetoError(f"{columns} objectives are expected per point, got {array.shape[1]}")
     if not np.isfinite(array).all():
         row = int(np.argwhere(~np.isfinite(array))[0][0])
-        raise ParetoError(f"objective values must be finite, got {array[row].tolist()} in row {row}; leave that point out")
+        raise ParetoError(
+            f"objective values must be finite, got {array[row].tolist()} in row {row}; leave that point out"
+        )
     return array
 
 
@@ -177,7 +179,8 @@ def oriented(values: npt.ArrayLike, directions: Sequence[str], log: Sequence[boo
     for column, is_log in enumerate(log or ()):
         if is_log:
             array[:, column] = np.log10(np.maximum(array[:, column], 1.0))
-    return array * np.array([-1.0 if direction == "maximize" else 1.0 for direction in directions])
+    signs = np.array([-1.0 if direction == "maximize" else 1.0 for direction in directions])
+    return np.asarray(array * signs, dtype=np.float64)
 
 
 def _reference(reference: npt.ArrayLike) -> Array:

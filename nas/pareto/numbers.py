@@ -10,7 +10,7 @@ NAMES = {
     "trainable_params": "trainable parameters",
     "frozen_params": "frozen parameters",
     "buffers": "buffer entries",
-    "macs": "multiply–accumulates",
+    "macs": "MACs",
     "activation_bytes": "activation bytes",
     "psnr": "PSNR (dB)",
     "rmse": "RMSE",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from nas.errors import ParetoError, nearest
@@ -99,7 +100,9 @@ def plane_of(front: Front, x: str | None = None, y: str | None = None) -> Plane:
     y = y or next((one.name for one in goals if not one.is_cost and one.name != x), None)
     y = y or next((name for name in known if name != x), None)
     x = x or next((one.name for one in goals if one.is_cost and one.name != y), None)
-    x = x or next((name for name in (*(one.name for one in goals), "params", *known) if name != y and name in known), None)
+    x = x or next(
+        (name for name in (*(one.name for one in goals), "params", *known) if name != y and name in known), None
+    )
     if x is None or y is None:
         raise ParetoError(f"a picture needs two quantities, the study has only {', '.join(known)}")
     return Plane(axis_of(front, x), axis_of(front, y))
@@ -121,7 +124,7 @@ def staircase(frontier: Sequence[Point]) -> list[Point]:
     [(1, 5), (3, 5), (3, 7)]
     """
     corners = list(frontier[:1])
-    for (_, before), (x, y) in zip(frontier, frontier[1:], strict=False):
+    for (_, before), (x, y) in pairwise(frontier):
         corners += [(x, before), (x, y)]
     return corners
 

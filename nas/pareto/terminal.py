@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from nas.errors import ParetoError
@@ -76,7 +77,9 @@ def sketch(
     Raises: ParetoError: fewer than 24 columns or 6 lines, or an axis that no candidate has.
     """
     if width < SMALLEST[0] or height < SMALLEST[1]:
-        raise ParetoError(f"a sketch needs at least {SMALLEST[0]} columns and {SMALLEST[1]} lines, got {width} x {height}")
+        raise ParetoError(
+            f"a sketch needs at least {SMALLEST[0]} columns and {SMALLEST[1]} lines, got {width} x {height}"
+        )
     plane = plane_of(front, x, y)
     candidates = plane.points(front.candidates)
     low, high = _limits(plane.x, [p[0] for p in candidates]), _limits(plane.y, [p[1] for p in candidates])
@@ -109,7 +112,7 @@ def _cells(window: _Window, front: Front, candidates: Sequence[Point]) -> dict[t
     line = window.plane.frontier(candidates)
     sides: dict[tuple[int, int], set[str]] = {}
     corners = [window.cell(corner) for corner in staircase(line)]
-    for start, end in zip(corners, corners[1:], strict=False):
+    for start, end in pairwise(corners):
         _walk(start, end, sides)
     cells.update((cell, ("line", _JOINTS.get("".join(sorted(found)), "┼"))) for cell, found in sides.items())
     members = window.plane.points(front.members)

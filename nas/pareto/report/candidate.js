@@ -59,7 +59,7 @@ function candidatePanel(data, trials, { open, close, neighbours }) {
     if (!drawing) return [];
     const box = el("div", { class: "graph", tabindex: 0, role: "img", "aria-label": "Graph of the architecture" });
     // In a shadow tree, so that the drawing's own style and ids stay its own.
-    box.attachShadow({ mode: "open" }).append(el("style", {}, ":host{text-align:center} svg{max-width:var(--fit,100%);height:auto}"), drawing);
+    box.attachShadow({ mode: "open" }).append(el("style", {}, "svg{display:block;margin:auto;max-width:var(--fit,100%);height:auto}"), drawing);
     const size = el("button", { type: "button", class: "link", "aria-pressed": "false", on: { click: () => {
       const is = size.getAttribute("aria-pressed") === "false";
       size.setAttribute("aria-pressed", is);

@@ -53,7 +53,9 @@ def write_report(
     """
     path = Path(path)
     try:
-        path.write_text(html(record, artifacts, published, confirmation, provenance or {}, n_detailed), encoding="utf-8")
+        path.write_text(
+            html(record, artifacts, published, confirmation, provenance or {}, n_detailed), encoding="utf-8"
+        )
     except OSError as error:
         raise ParetoError(f"cannot write {path}: {error.strerror}; check the folder and its permissions") from None
     return path

@@ -43,7 +43,8 @@ def lede(record: StudyRecord, front: Front | None) -> str:
     if front is None:
         return f"None of the {total:,} candidates has been trained to the end within the constraints yet."
     goals = " against ".join(numbers.spoken(one.name) for one in record.objectives)
-    share = f"<b>{len(front.candidates):,}</b> of {total:,} candidates were trained to the end"
+    within = " within the constraints" if record.constraints else ""
+    share = f"<b>{len(front.candidates):,}</b> of {total:,} candidates were trained to the end{within}"
     text = f"{share}; <b>{len(front.members)}</b> of them make up the frontier of {escape(goals)}."
     knee = front.knee()
     values = ", ".join(
@@ -60,25 +61,25 @@ def facts(record: StudyRecord, front: Front | None) -> str:
     """The strip of facts under the title."""
     settings = record.experiment
     pairs = [
-        ("Task", settings.get("task")),
-        ("Space", settings.get("space")),
+        ("Task", record.task),
+        ("Space", record.space_name),
         ("Objectives", ", ".join(str(one) for one in record.objectives)),
-        ("Constraints", ", ".join(map(str, settings.get("constraints") or ()))),
-        ("Sampler", settings.get("sampler")),
+        ("Constraints", ", ".join(map(str, record.constraints))),
+        ("Sampler", _named(settings.get("sampler"), "name")),
+        ("Stopping", _named(settings.get("stopping"), "rule")),
         ("Budget", ", ".join(f"{value} {key}" for key, value in (settings.get("budget") or {}).items())),
         ("Compute", numbers.duration(sum(trial.seconds for trial in record.trials))),
         ("Hypervolume", f"{front.hypervolume():.4g}" if front is not None else None),
     ]
-    shown = ((name, value if isinstance(value, str) else json.dumps(value)) for name, value in pairs if value)
-    return "".join(f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>" for name, value in shown)
+    return "".join(f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>" for name, value in pairs if value)
 
 
 def front_table(front: Front) -> str:
     """The members, best first."""
     members, knee = front.members, front.knee()
-    headings = [_head("Rank", True), _head("Candidate", True)]
-    columns = [[str(rank) for rank in range(1, len(members) + 1)]]
-    columns.append([_open(trial.number) + (" <i class=knee>knee</i>" if trial is knee else "") for trial in members])
+    headings = [_head("rank", True), _head("candidate", True)]
+    marks = ["<i class=knee>knee</i> " if trial is knee else "" for trial in members]
+    columns = [[f"{mark}{rank}" for rank, mark in enumerate(marks, 1)], [_open(trial.number) for trial in members]]
     if front.decision is not None:
         headings.append(_head(front.decision))
         columns.append([_family(front, trial) for trial in members])
@@ -94,26 +95,29 @@ def front_table(front: Front) -> str:
         right = all(isinstance(v, (int, float)) and not isinstance(v, bool) for v in values_ if v is not None)
         headings.append(_head(path, right))
         columns.append([numbers.DASH if v is None else escape(_word(v)) for v in values_])
-    return _table("Members of the frontier, best first", headings, zip(*columns, strict=True), [t.number for t in members])
+    return _table(
+        "Members of the frontier, best first", headings, zip(*columns, strict=True), [t.number for t in members]
+    )
 
 
 def confirmed_table(front: Front, confirmation: Confirmation) -> str:
     """The retrained candidates: mean ± standard deviation on both splits, the drop, and what stays on the frontier."""
     goals = front.record.objectives
-    quality = [one for one in goals if not one.is_cost]
+    quality = [goal for goal in goals if not goal.is_cost]
     share = stability(confirmation, goals)
     trials = {trial.number: trial for trial in front.record.trials}
-    headings = [_head("Candidate", True)] + ([_head(front.decision)] if front.decision else [])
-    headings += [_head(numbers.spoken(one.name), True) for one in goals if one.is_cost]
-    for one in quality:
-        name = numbers.spoken(one.name)
-        headings += [_head(f"{name}, {part}", True) for part in ("search", "validation", "test")] + [_head("drop", True)]
+    headings = [_head("candidate", True)] + ([_head(front.decision)] if front.decision else [])
+    headings += [_head(numbers.spoken(goal.name), True) for goal in goals if goal.is_cost]
+    for goal in quality:
+        name = numbers.spoken(goal.name)
+        headings += [_head(f"{name}, {part}", True) for part in ("search", "validation", "test")]
+        headings.append(_head("drop", True))
     headings += [_head("seeds", True), _head("stays on the frontier", True)]
     rows = []
     for one in confirmation.candidates:
         trial = trials.get(one.number)
         row = [_open(one.number)] + ([_family(front, trial) if trial else ""] if front.decision else [])
-        row += [f"{one.costs[goal.name]:,}" if goal.name in one.costs else numbers.DASH for goal in goals if goal.is_cost]
+        row += [numbers.fixed(one.costs.get(goal.name), 0) for goal in goals if goal.is_cost]
         for goal in quality:
             validation, test = one.spread(goal.name, "validation"), one.spread(goal.name, "test")
             searched = trial.metrics.get(goal.name) if trial else None
@@ -128,21 +132,25 @@ def confirmed_table(front: Front, confirmation: Confirmation) -> str:
 def families_table(front: Front) -> str:
     """The families against each other; the best of each size in bold."""
     found = compare(front.record, front.candidates, front.members, front.decision)
-    headings = [_head(front.decision or "family"), _head("Candidates", True), _head("Complete", True)]
-    headings.append(_head("On frontier", True))
+    headings = [_head(front.decision or "family"), _head("candidates", True), _head("complete", True)]
+    headings.append(_head("on frontier", True))
     name = numbers.spoken(found.quality.name) if found.quality else ""
     columns: list[list[float | None]] = []
     if found.quality is not None:
-        headings.append(_head(f"Best {name}", True))
+        headings.append(_head(f"best {name}", True))
         headings += [_head(f"≤ {numbers.short(bound)}", True) for bound in found.bounds]
         columns = [[row.best for row in found.rows]]
         columns += [[row.by_size[i] for row in found.rows] for i in range(len(found.bounds))]
     places = numbers.decimals([value for values in columns for value in values if value is not None])
-    cells = [_best_in_bold(values, places, found.quality.direction == "maximize") for values in columns if found.quality]
+    cells = [
+        _best_in_bold(values, places, found.quality.direction == "maximize") for values in columns if found.quality
+    ]
     rows = []
     for i, row in enumerate(found.rows):
         label = _dot(i) + escape(row.name)
-        rows.append([label, f"{row.proposed:,}", f"{row.complete:,}", f"{row.members:,}", *(column[i] for column in cells)])
+        rows.append(
+            [label, f"{row.proposed:,}", f"{row.complete:,}", f"{row.members:,}", *(column[i] for column in cells)]
+        )
     return _table(f"Families, and their best {name} within bounds on {numbers.spoken(found.size)}", headings, rows)
 
 
@@ -155,7 +163,8 @@ def outcomes(record: StudyRecord) -> str:
     order = sorted(groups, key=lambda state: known.index(state) if state in known else len(known))
     bar = "".join(f'<i class="{escape(state)}" style="flex-grow:{len(groups[state])}"></i>' for state in order)
     key = "".join(
-        f'<li><i class="{escape(state)}"></i>{escape(outcome(state))} <b>{len(groups[state]):,}</b></li>' for state in order
+        f'<li><i class="{escape(state)}"></i>{escape(outcome(state))} <b>{len(groups[state]):,}</b></li>'
+        for state in order
     )
     html = f'<div class="shares" aria-hidden="true">{bar}</div><ul class="key">{key}</ul>'
     rows = []
@@ -166,16 +175,19 @@ def outcomes(record: StudyRecord) -> str:
         for message, trials in sorted(messages.items(), key=lambda item: -len(item[1])):
             some = " ".join(_open(trial.number) for trial in trials[:6]) + (" …" if len(trials) > 6 else "")
             rows.append([escape(outcome(state)), str(len(trials)), f"<code>{escape(message)}</code>", some])
+    if any(record.counts.values()):
+        unmade = ", ".join(f"{count:,} {escape(reason)}" for reason, count in record.counts.items() if count)
+        html += f'<p class="aside">Proposals that never became candidates: {unmade}.</p>'
     if not rows:
-        return html + "<p>No candidate failed.</p>"
-    headings = [_head("Failure"), _head("Count", True), _head("What it says"), _head("Candidates")]
+        return html + '<p class="aside">No candidate failed.</p>'
+    headings = [_head("failure"), _head("count", True), _head("what it says"), _head("candidates")]
     return html + _table("Failures by kind", headings, rows)
 
 
 def published_table(published: Sequence[PublishedPoint]) -> str:
     """The published figures, each with its source."""
     names = dict.fromkeys(name for one in published for name in one.values)
-    headings = [_head("Model"), *(_head(numbers.spoken(name), True) for name in names), _head("Source"), _head("Note")]
+    headings = [_head("model"), *(_head(numbers.spoken(name), True) for name in names), _head("source"), _head("note")]
     columns = [numbers.column([one.values.get(name) for one in published], 3) for name in names]
     rows = []
     for i, one in enumerate(published):
@@ -188,7 +200,7 @@ def origin(record: StudyRecord, provenance: Mapping[str, Any]) -> str:
     """Where the numbers come from: versions, the experiment, the space."""
     pairs = "".join(f"<div><dt>{escape(str(k))}</dt><dd>{escape(_word(v))}</dd></div>" for k, v in provenance.items())
     html = f'<dl class="pairs">{pairs}</dl>' if pairs else ""
-    experiment = json.dumps(record.experiment, indent=2, default=str, ensure_ascii=False)
+    experiment = record.experiment_text or json.dumps(record.experiment, indent=2, default=str, ensure_ascii=False)
     for title, text in (("Experiment", experiment), ("Search space", record.space_text)):
         if text.strip():
             html += f"<details><summary>{title}</summary><pre tabindex=0>{escape(text)}</pre></details>"
@@ -257,7 +269,18 @@ def _best_in_bold(values: Sequence[float | None], places: int, maximize: bool) -
     found = [value for value in values if value is not None]
     best = (max(found) if maximize else min(found)) if found else None
     shown = [numbers.fixed(value, places) for value in values]
-    return [f"<b>{text}</b>" if value == best and value is not None else text for value, text in zip(values, shown, strict=True)]
+    return [
+        f"<b>{text}</b>" if value == best and value is not None else text
+        for value, text in zip(values, shown, strict=True)
+    ]
+
+
+def _named(setting: object, key: str) -> str:
+    """A setting as its name and what else it says: `{"name": "nsga2", "population": 20}` is `nsga2 (population 20)`."""
+    if not isinstance(setting, Mapping):
+        return "" if setting is None else str(setting)
+    rest = ", ".join(f"{name} {_word(value)}" for name, value in setting.items() if name != key and value is not None)
+    return " ".join(part for part in (str(setting.get(key, "")), f"({rest})" if rest else "") if part)
 
 
 def _word(value: object) -> str:
