@@ -113,7 +113,7 @@ def _apply(op: str, types: tuple[TensorType, ...], positional: Sequence[Any], ke
     fewest, most = operator.arity
     if len(types) < fewest or (most is not None and len(types) > most):
         wanted = str(fewest) if most == fewest else f"at least {fewest}" if most is None else f"{fewest} to {most}"
-        raise ShapeError(f"`{op}` takes {wanted} tensor{'s' * (wanted != '1')}, got {len(types)}")
+        raise ShapeError(f"`{op}` takes {wanted} tensor{'s' * (wanted.split()[-1] != '1')}, got {len(types)}")
     attrs = _bind(operator, positional, keywords)
     if types[0].axes and attrs.get("axis", "") is None:  # the last axis; two spellings of it are one operator
         attrs["axis"] = types[0].names[-1]
@@ -137,7 +137,8 @@ def _bind(operator: Operator, positional: Sequence[Any], keywords: Mapping[str, 
     if len(positional) > len(arguments):
         listed = ", ".join(names) or "none"
         raise ShapeError(
-            f"`{operator.name}` takes {len(arguments)} arguments besides its tensors ({listed}), got {len(positional)}"
+            f"`{operator.name}` takes {len(arguments)} argument{'s' * (len(arguments) != 1)} besides its tensors "
+            f"({listed}), got {len(positional)}"
         )
     given = dict(zip(names, positional, strict=False))
     for name, value in keywords.items():
