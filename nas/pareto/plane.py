@@ -96,7 +96,7 @@ def plane_of(front: Front, x: str | None = None, y: str | None = None) -> Plane:
         known.update(dict.fromkeys([*trial.costs, *trial.metrics]))
     for name in (x, y):
         if name is not None and name not in known:
-            raise ParetoError(f"no candidate has a `{name}`{nearest(name, known)}. Known: {', '.join(known)}")
+            raise ParetoError(f"no candidate has a `{name}`{nearest(name, known) or '.'} Known: {', '.join(known)}")
     y = y or next((one.name for one in goals if not one.is_cost and one.name != x), None)
     y = y or next((name for name in known if name != x), None)
     x = x or next((one.name for one in goals if one.is_cost and one.name != y), None)
