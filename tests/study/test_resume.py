@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import random
-import shutil
 import signal
 import subprocess
 import sys
@@ -208,7 +207,7 @@ with Study.open(sys.argv[1], toys.grammar()) as study:
 @pytest.mark.slow
 @pytest.mark.parametrize("sampler", ["tpe", "nsga2"])
 def test_killed_ten_times_at_random_moments(tmp_path: Path, sampler: str) -> None:
-    settings: dict[str, Any] = {"sampler": sampler, **SETTINGS, "trials": 120}
+    settings: dict[str, Any] = {"sampler": sampler, **SETTINGS, "trials": 150}
     with create(tmp_path / "whole", toys.grammar(), **settings) as study:
         whole = facts(run(study).record())
     directory = tmp_path / "killed"
@@ -216,7 +215,7 @@ def test_killed_ten_times_at_random_moments(tmp_path: Path, sampler: str) -> Non
     rng = random.Random(5)
     finished = []
     for _ in range(10):
-        command = [sys.executable, "-c", DRIVER, str(directory), "0.002", str(Path(__file__).parent)]
+        command = [sys.executable, "-c", DRIVER, str(directory), "0.01", str(Path(__file__).parent)]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as driver:
             assert driver.stdout is not None
             assert driver.stdout.readline() == "ready\n"
@@ -224,8 +223,7 @@ def test_killed_ten_times_at_random_moments(tmp_path: Path, sampler: str) -> Non
             driver.send_signal(signal.SIGKILL)
         finished.append(sum(trial.state != "running" for trial in read_study(directory).trials))
     assert finished == sorted(finished)
-    assert 0 < finished[-1] < 120
-    shutil.copytree(directory, tmp_path / "copy")
+    assert 0 < finished[-1] < 150
     with Study.open(directory, toys.grammar()) as study:
         run(study)
     assert facts(read_study(directory)) == whole

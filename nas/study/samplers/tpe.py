@@ -12,7 +12,7 @@ from nas.errors import ExperimentError
 from nas.space.deciders import Random as Draw
 from nas.study.mirror import Mirror
 from nas.study.samplers.base import Proposal, Sampler
-from nas.study.samplers.view import View, propose, quietly
+from nas.study.samplers.view import Suggest, View, asking, quietly
 
 if TYPE_CHECKING:
     from nas.space import Space
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 class Tpe(Sampler):
     """Tree-structured Parzen estimator, multivariate and grouped: decisions always read together are modelled together.
+
+    Groups are sampled when the equations first read one of their decisions, so a recursive space pays for the branches
+    it takes and not for all that were ever seen.
 
     Source: Bergstra et al. 2011, "Algorithms for Hyper-Parameter Optimization"; Ozaki et al. 2022, "Multiobjective
     Tree-Structured Parzen Estimator"; Watanabe 2023, "Tree-Structured Parzen Estimator: Understanding Its Algorithm
@@ -42,9 +45,14 @@ class Tpe(Sampler):
         liar = any(point.state == "pending" for point in mirror.points)
         sampler = quietly(
             optuna.samplers.TPESampler,
-            {"seed": seed, "multivariate": True, "group": True, "constant_liar": liar, "n_startup_trials": 1},
+            {"seed": seed, "multivariate": True, "constant_liar": liar, "n_startup_trials": 1},
         )
-        return Proposal(propose(self._space, mirror, self._view.study(sampler), sampler))
+        view, study, trial = self._view, self._view.study(sampler), asking(len(mirror.points))
+
+        def joint(name: str) -> Mapping[str, Any]:
+            return sampler.sample_relative(study, trial, view.together(name))
+
+        return Proposal(self._space.build(Suggest(mirror.parameters, joint, Random(seed))))
 
 
 class Gp(Sampler):
@@ -73,4 +81,6 @@ class Gp(Sampler):
         sampler = quietly(
             optuna.samplers.GPSampler, {"seed": seed, "n_startup_trials": 1, "warn_independent_sampling": False}
         )
-        return Proposal(propose(self._space, mirror, view.study(sampler), sampler))
+        study, trial = view.study(sampler), asking(len(mirror.points))
+        decided = sampler.sample_relative(study, trial, sampler.infer_relative_search_space(study, trial))
+        return Proposal(self._space.build(Suggest(mirror.parameters, lambda name: decided, Random(seed))))
