@@ -7,16 +7,15 @@ of the neighbours, and places that stray least from them. Lengths are in pixels.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from nas.graph.graph import Node
 from nas.graph.outline import Block, Item, nodes_in
 
 LANE = 14.0
 GAP = 18.0  # between cells of a layer
-DROP = 24.0  # between layers
+DROP = 24.0  # between layers; a block's title stands in the first of its own
 PADDING = 14.0  # inside a block
-TITLE = 24.0  # height of a block's title
 
 Point = tuple[float, float]
 
@@ -46,18 +45,21 @@ class Cell:
         return self.x + (self.inside.exit(source) if self.inside else 0.0), self.y + self.height
 
 
+Wire = tuple[Cell, Cell, int]
+
+
 @dataclass(eq=False)
 class Frame:
     """Cells in layers, and wires `(from, to, source)` between cells of neighbouring layers."""
 
     layers: list[list[Cell]]
-    wires: list[tuple[Cell, Cell, int]]
+    wires: list[Wire]
     width: float = 0.0
     height: float = 0.0
-    cells: list[Cell] = field(init=False)
 
-    def __post_init__(self) -> None:
-        self.cells = [cell for layer in self.layers for cell in layer]
+    @property
+    def cells(self) -> list[Cell]:
+        return [cell for layer in self.layers for cell in layer]
 
     def entry(self, source: int) -> float:
         """How far right of the middle the wire of an outer `source` comes in."""
@@ -106,7 +108,7 @@ def frame(
         cell = _cell(item, layer_of[place], edges, _read_outside(item, edges, below), size, title_width)
         cells.append(cell)
         layers[cell.layer].append(cell)
-    drawn = Frame(layers, [])
+    wires: dict[Wire, None] = {}
     lanes: dict[tuple[int, int], Cell] = {}
 
     def lane(source: int, layer: int) -> Cell:
@@ -119,9 +121,9 @@ def frame(
         at = start
         for layer in range(start.layer + 1, end.layer):
             following = lane(source, layer)
-            _add(drawn.wires, at, following, source)
+            wires[at, following, source] = None
             at = following
-        _add(drawn.wires, at, end, source)
+        wires[at, end, source] = None
 
     for source in entering:
         start = lane(source, 0)
@@ -131,15 +133,10 @@ def frame(
         run(cells[a], cells[b], source)
     for source in below:
         run(cells[owner[source]], lane(source, last), source)
-    drawn.__post_init__()
+    drawn = Frame(layers, list(wires))
     _order(drawn)
     _place(drawn)
     return drawn
-
-
-def _add(wires: list[tuple[Cell, Cell, int]], start: Cell, end: Cell, source: int) -> None:
-    if (start, end, source) not in wires:
-        wires.append((start, end, source))
 
 
 def _read_outside(item: Item, edges: list[tuple[int, int]], below: list[int]) -> set[int]:
@@ -161,7 +158,7 @@ def _cell(
         for cell in inside.cells:
             cell.x += spare / 2
         inside.width += spare
-        return Cell(layer, inside.width + 2 * PADDING, inside.height + TITLE, item, inside)
+        return Cell(layer, inside.width + 2 * PADDING, inside.height, item, inside)
     width, height = size(item)
     return Cell(layer, width, height, item)
 
@@ -186,9 +183,14 @@ def _place(drawn: Frame) -> None:
         for cell in layer:
             cell.x = at + cell.width / 2
             at += cell.width + GAP
-    for layers in (drawn.layers, drawn.layers[::-1]) * 4:
+    ends: dict[Cell, list[Wire]] = {cell: [] for cell in drawn.cells}
+    for wire in drawn.wires:
+        ends[wire[0]].append(wire)
+        ends[wire[1]].append(wire)
+    last = len(drawn.layers) - 1
+    for layers in (drawn.layers, drawn.layers[::-1]) * 20:
         for layer in layers:
-            _settle(layer, [_wish(cell, drawn) for cell in layer])
+            _settle(layer, [_wish(cell, ends[cell], last) for cell in layer])
     left = min((cell.x - cell.width / 2 for cell in drawn.cells), default=0.0)
     y = 0.0
     for layer in drawn.layers:
@@ -203,31 +205,35 @@ def _place(drawn: Frame) -> None:
     drawn.height = y - DROP
 
 
-def _wish(cell: Cell, drawn: Frame) -> float:
-    """The middle of what the cell is wired to."""
-    wanted = []
-    for start, end, source in drawn.wires:
-        if end is cell:
-            wanted.append(start.bottom(source)[0] - (cell.top(source)[0] - cell.x))
-        elif start is cell:
-            wanted.append(end.top(source)[0] - (cell.bottom(source)[0] - cell.x))
-    return sum(wanted) / len(wanted) if wanted else cell.x
+def _wish(cell: Cell, wires: list[Wire], last: int) -> tuple[float, float]:
+    """Where the cell's wires would be straight, and how much that matters.
+
+    Those between two boxes, or within the lane of one wire, come before those that turn from a box into a lane.
+    """
+    total, weight = 1e-3 * cell.x, 1e-3
+    for start, end, source in wires:
+        straight = start.bottom(source)[0] - end.top(source)[0]
+        turns = (start.lane >= 0 and start.layer > 0) != (end.lane >= 0 and end.layer < last)
+        importance = 1.0 if turns else 8.0
+        total += importance * (cell.x + straight if cell is end else cell.x - straight)
+        weight += importance
+    return total / weight, weight
 
 
-def _settle(layer: list[Cell], wishes: list[float]) -> None:
+def _settle(layer: list[Cell], wishes: list[tuple[float, float]]) -> None:
     """The places nearest to the wishes that keep the order and the gaps (pool adjacent violators)."""
     offset = 0.0
-    pools: list[tuple[float, int]] = []  # mean wish, number of cells
+    pools: list[tuple[float, float, int]] = []  # mean wish, weight, number of cells
     offsets = []
-    for i, (cell, wish) in enumerate(zip(layer, wishes, strict=True)):
+    for i, (cell, (wish, weight)) in enumerate(zip(layer, wishes, strict=True)):
         if i:
             offset += (layer[i - 1].width + cell.width) / 2 + GAP
         offsets.append(offset)
         mean, count = wish - offset, 1
         while pools and pools[-1][0] > mean:
-            other, others = pools.pop()
-            mean, count = (mean * count + other * others) / (count + others), count + others
-        pools.append((mean, count))
-    places = [mean for mean, count in pools for _ in range(count)]
+            other, heavy, others = pools.pop()
+            mean, weight, count = (mean * weight + other * heavy) / (weight + heavy), weight + heavy, count + others
+        pools.append((mean, weight, count))
+    places = [mean for mean, _, count in pools for _ in range(count)]
     for cell, place, shift in zip(layer, places, offsets, strict=True):
         cell.x = place + shift

@@ -17,10 +17,8 @@ _X = TensorType((Axis("features", WIDTH),))
 
 STARTS = (FLAT, SEQUENCE, IMAGE, MERGED)
 
-_ALL = (
-    "linear linear biased relu sigmoid gelu add add multiply identity zero dropout no_dropout concat shared layer_norm"
-).split()
-_ALIKE = "linear linear linear add multiply relu shared".split()
+_ALL = ["linear", "linear", "biased", "relu", "sigmoid", "gelu", "add", "add", "multiply", "identity", "zero", "dropout", "no_dropout", "concat", "shared", "layer_norm"]
+_ALIKE = ["linear", "linear", "linear", "add", "multiply", "relu", "shared"]
 
 
 def random_graph(rng: random.Random, n_nodes: int, alike: bool = False, n_inputs: int = 1) -> Graph:
