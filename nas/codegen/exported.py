@@ -163,7 +163,7 @@ def exported_text(source: str, facts: Mapping[str, Any], name: str = "Model") ->
     rest = "\n".join(source.splitlines()[opening.end_lineno :]) if ast.get_docstring(tree) else source
     if "\nimport torch\n" not in rest:
         rest = _with_torch(rest)
-    body = "\n".join(f"{key}: {_shown(value)}" for key, value in facts.items())
+    body = "\n".join(line for key, value in facts.items() for line in _fact(key, value))
     text = f"{summary}\n\n{body}" if body else summary
     return "\n".join(docstring(text, 0)) + "\n" + rest.rstrip("\n") + "\n" + _ENDING.format(name=name)
 
@@ -187,8 +187,12 @@ def _tried_here(
         except RuntimeError as error:
             raise WorkFailed(f"the weights do not fit the model: {' '.join(str(error).split())}") from None
     model.eval()
-    with torch.no_grad():
-        result = model(*inputs)
+    try:
+        with torch.no_grad():
+            result = model(*inputs)
+    except (RuntimeError, TypeError) as error:
+        shapes_text = ", ".join(str(tuple(x.shape)) for x in inputs)
+        raise WorkFailed(f"the model does not run on inputs of shape {shapes_text}: {error}") from None
     return model, inputs, result if isinstance(result, tuple) else (result,)
 
 
@@ -200,9 +204,9 @@ def _with_torch(text: str) -> str:
     return "\n".join(rows)
 
 
-def _shown(value: Any) -> str:
+def _fact(key: str, value: Any, indent: str = "") -> list[str]:
     if isinstance(value, Mapping):
-        return ", ".join(f"{key} = {_shown(one)}" for key, one in value.items())
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return str(value)
-    return f"{value:,}" if isinstance(value, int) else f"{value:.6g}"
+        return [f"{indent}{key}:", *(line for k, v in value.items() for line in _fact(str(k), v, indent + "    "))]
+    if isinstance(value, int) and not isinstance(value, bool):
+        return [f"{indent}{key}: {value:,}"]
+    return [f"{indent}{key}: {value:.6g}" if isinstance(value, float) else f"{indent}{key}: {value}"]

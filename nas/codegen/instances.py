@@ -21,7 +21,7 @@ class Step:
     """One operator, or one call of a block, inside a block.
 
     Args:
-        word: the operator's or the block's name.
+        word: what it is called: the block's or the operator's name.
         reads, writes: ids of nodes in the graph.
         call: the expression, with holes; `call_numbers` fill those for numbers.
         make: the constructor of the module, None where there is none and for blocks; `make_numbers` and
@@ -83,7 +83,10 @@ def root_instance(graph: Graph, block: str) -> Instance:
             for i in node.inputs:
                 last_read[i] = max(last_read[i], node.id)
     order.reverse()
-    root = Instance(block, _steps(graph, order, 0, last_read), graph.inputs, graph.outputs)
+    steps = _steps(graph, order, 0, last_read)
+    while len(steps) == 1 and steps[0].instance is not None:  # the whole graph is one block
+        steps = steps[0].instance.steps
+    root = Instance(block, steps, graph.inputs, graph.outputs)
     _settle(root)
     return root
 
@@ -101,8 +104,10 @@ def _steps(graph: Graph, run: Sequence[Node], depth: int, last_read: list[int]) 
         while end < len(run) and run[end].scope[: depth + 1] == scope:
             end += 1
         inner = _steps(graph, run[start:end], depth + 1, last_read)
-        if len(inner) == 1 and inner[0].instance is None and not inner[0].has_module:
-            steps.append(inner[0])  # a block of one function needs no class
+        if len(inner) == 1:  # a block of one step needs no class, but its name is the better one
+            if inner[0].node is not None:
+                inner[0].word = scope[depth].block
+            steps.append(inner[0])
         else:
             steps.append(_block_step(scope[depth].block, inner, run[end - 1].id, last_read))
         start = end
@@ -144,11 +149,11 @@ def _with_whole_splits(steps: list[Step]) -> list[Step]:
     while start < len(steps):
         first = steps[start]
         end = start + 1
-        if first.word == "chunk" and first.node is not None:
+        if first.node is not None and first.node.op == "chunk" and len(first.writes) == 1:
             attrs = dict(first.node.attrs)
             group = steps[start : start + int(str(attrs["parts"]))]
             wanted = [{**attrs, "index": i} for i in range(int(str(attrs["parts"])))]
-            found = [dict(step.node.attrs) for step in group if step.node is not None and step.word == "chunk"]
+            found = [dict(step.node.attrs) for step in group if step.node is not None and step.node.op == "chunk"]
             if len(group) > 1 and found == wanted and all(step.reads == first.reads for step in group):
                 end = start + len(group)
                 first.writes = tuple(i for step in group for i in step.writes)

@@ -57,7 +57,10 @@ def docstring(text: str, indent: int) -> list[str]:
     text = re.sub(r"\[[^\]\n]*\]", lambda match: match[0].replace(" ", "\0"), text)
     wrapped: list[str] = []
     for line in text.splitlines():
-        pieces = textwrap.wrap(line, WIDTH - indent - 6, break_on_hyphens=False, break_long_words=False)
+        deeper = " " * (len(line) - len(line.lstrip()))
+        pieces = textwrap.wrap(
+            line, WIDTH - indent - 6, subsequent_indent=deeper, break_on_hyphens=False, break_long_words=False
+        )
         wrapped += [piece.replace("\0", " ") for piece in pieces or [""]]
     start = " " * indent
     if len(wrapped) == 1:

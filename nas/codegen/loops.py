@@ -130,47 +130,46 @@ class _Search:
 
     def repetition(self, start: int) -> _Found | None:
         """The repetition of the shortest period that starts here: period, number of turns, sources, carried values."""
-        keys, n = self.keys, len(self.keys)
-        for period in range(1, (n - start) // 2 + 1):
-            if (
-                keys[start] != keys[start + period]
-                or keys[start : start + period] != keys[start + period : start + 2 * period]
-            ):
-                continue
+        for period in range(1, (len(self.keys) - start) // 2 + 1):
             found = self._from(start, period)
-            if found is not None:
+            if found is not None and not self._repeats_inside(start, period):
                 return found
         return None
 
+    def _repeats_inside(self, start: int, period: int) -> bool:
+        """Whether a turn holds a repetition of its own; those are the better loops."""
+        return any(
+            self._from(start + q, shorter) is not None
+            for q in range(1, period)
+            for shorter in range(1, (period - q) // 2 + 1)
+        )
+
     def _from(self, start: int, period: int) -> _Found | None:
-        first, second = self._sources(start, start, period), self._sources(start, start + period, period)
-        carried: dict[tuple[int, int], int] = {}
-        for q, (at_first, later) in enumerate(zip(first, second, strict=True)):
-            for one, two in zip(at_first, later, strict=True):
-                if two.place == "before":
-                    if one.place != "outside" or two.part < q:
-                        return None  # overwritten before it is read
-                    if carried.setdefault((two.part, two.which), one.part) != one.part:
-                        return None
-                elif one != two:
-                    return None
-        count = 2
-        while True:
-            turn = start + count * period
-            if self.keys[turn : turn + period] != self.keys[start : start + period]:
-                break
-            if self._sources(start, turn, period) != second:
-                break
-            count += 1
-        same_class = [
-            a.block is b.block for a, b in zip(self.parts[start:], self.parts[start + period :], strict=False)
-        ]
-        blocks = [part.block for part in self.parts[start : start + period] if part.block is not None]
-        fewest = 2 if blocks and all(same_class[:period]) else 3
-        for turns in range(count, fewest - 1, -1):
-            if self._keeps_inside(start, period, turns) and self._modules_alternate(start, period, turns):
-                return period, turns, second, carried
-        return None
+        """The longest repetition of this period that starts here."""
+        keys = self.keys
+        turn_keys = keys[start : start + period]
+        if (
+            keys[start] != keys[start + period]
+            or not self._hands_on(start, period)
+            or turn_keys != keys[start + period : start + 2 * period]
+        ):
+            return None
+        sources = self._sources(start, start + period, period)
+        carried = _carried(self._sources(start, start, period), sources)
+        if carried is None:
+            return None
+        count, turn = 2, start + 2 * period
+        while (
+            self._hands_on(turn - period, period)
+            and turn_keys == keys[turn : turn + period]
+            and sources == self._sources(start, turn, period)
+        ):
+            count, turn = count + 1, turn + period
+        count = min([count, *(self._alternating(start + q, period, count) for q in range(period))])
+        parts = self.parts
+        blocks = [parts[i].block is parts[i + period].block for i in range(start, start + period) if parts[i].block]
+        fewest = 2 if blocks and all(blocks) else 3
+        return (period, count, sources, carried) if count >= fewest else None
 
     def _sources(self, start: int, turn: int, period: int) -> list[list[Source]]:
         result = []
@@ -187,24 +186,41 @@ class _Search:
             result.append(row)
         return result
 
-    def _keeps_inside(self, start: int, period: int, turns: int) -> bool:
-        """Whether only the last turn's values are read after the loop."""
-        end = start + period * turns
+    def _hands_on(self, turn: int, period: int) -> bool:
+        """Whether a turn's values are read in it and in the next one only, so that it need not be the last."""
+        end = turn + 2 * period
         return all(
             self.last_read.get(value, -1) < end
-            for part in self.parts[start : end - period]
+            for part in self.parts[turn : turn + period]
             for value in part.step.writes
         )
 
-    def _modules_alternate(self, start: int, period: int, turns: int) -> bool:
-        """Whether each place in the turn has one module throughout, or a new one in each turn that nobody else uses."""
-        for q in range(period):
-            group = [self.groups[i] for i in range(start + q, start + q + period * turns, period)]
-            if len(set(group)) == 1:
+    def _alternating(self, start: int, period: int, count: int) -> int:
+        """How many turns one place has the same module, or each time a new one that nobody else uses."""
+        groups = [self.groups[i] for i in range(start, start + period * count, period)]
+        same = next((t for t, group in enumerate(groups) if group != groups[0]), count)
+        if same > 1:
+            return same
+        if not self.parts[start].step.has_weights:
+            return count
+        return next((t for t, group in enumerate(groups) if self.uses[group] > 1), count)
+
+
+def _carried(first: list[list[Source]], later: list[list[Source]]) -> dict[tuple[int, int], int] | None:
+    """The value that each carried one starts from, if the first turn reads as the later ones do; None if not."""
+    carried: dict[tuple[int, int], int] = {}
+    for q, (at_first, then) in enumerate(zip(first, later, strict=True)):
+        for one, two in zip(at_first, then, strict=True):
+            if two.place != "before":
+                if one != two:
+                    return None
                 continue
-            if self.parts[start + q].step.has_weights and any(self.uses[one] > 1 for one in group):
-                return False
-        return True
+            overwritten = two.part < q  # by a part that stands before it
+            if one.place != "outside" or overwritten:
+                return None
+            if carried.setdefault((two.part, two.which), one.part) != one.part:
+                return None
+    return carried
 
 
 def _group(part: Part, position: int) -> Hashable:

@@ -41,11 +41,16 @@ class Names:
         return name
 
 
+def word(text: str) -> str:
+    """`text` as one word: `height·segment` becomes `height_segment`."""
+    cleaned = re.sub(r"\W+", "_", text).strip("_") or "x"
+    return f"_{cleaned}" if cleaned[0].isdigit() else cleaned
+
+
 def identifier(text: str) -> str:
-    """`text` as a Python name: `height·segment` becomes `height_segment`."""
-    word = re.sub(r"\W+", "_", text).strip("_") or "x"
-    word = f"_{word}" if word[0].isdigit() else word
-    return f"{word}_" if word in PYTHON or word in FILE else word
+    """`text` as the name of a variable that hides nothing of Python or of the file."""
+    name = word(text)
+    return f"{name}_" if name in PYTHON or name in FILE else name
 
 
 def class_name(block: str) -> str:
@@ -55,23 +60,23 @@ def class_name(block: str) -> str:
     return f"Block{name}" if name[0].isdigit() else name
 
 
-def attribute_name(word: str) -> str:
-    """How a module for `word` is called inside its parent, before numbers tell equal ones apart."""
-    name = identifier(word)
-    return f"{name}_" if name in MODULE_ATTRIBUTES else name
+def attribute_name(text: str) -> str:
+    """`text` as the name of a module inside its parent, where torch has no attribute of that name."""
+    name = word(text)
+    return f"{name}_" if name in MODULE_ATTRIBUTES or keyword.iskeyword(name) else name
 
 
-def plural(word: str) -> str:
+def plural(noun: str) -> str:
     """How a list of them is called.
 
-    >>> [plural(word) for word in ("residual", "entry", "stash", "gated")]
+    >>> [plural(noun) for noun in ("residual", "entry", "stash", "gated")]
     ['residuals', 'entries', 'stashes', 'gated_blocks']
     """
-    if word.endswith("ed"):
-        return f"{word}_blocks"
-    if word.endswith("y") and len(word) > 1 and word[-2] not in "aeiou":
-        return word[:-1] + "ies"
-    return word + ("es" if word.endswith(("s", "x", "z", "ch", "sh")) else "s")
+    if noun.endswith("ed"):
+        return f"{noun}_blocks"
+    if noun.endswith("y") and len(noun) > 1 and noun[-2] not in "aeiou":
+        return noun[:-1] + "ies"
+    return noun + ("es" if noun.endswith(("s", "x", "z", "ch", "sh")) else "s")
 
 
 def numbered(words: list[str]) -> list[str]:

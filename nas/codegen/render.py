@@ -58,7 +58,7 @@ class Rendering:
             for block_class in self.classes
             for part in block_class.parts
             if part.step.node is not None
-            for path in TABLE[part.step.word].layers
+            for path in TABLE[part.step.node.op].layers
         }
 
     def _name_classes(self, taken: naming.Names) -> None:
@@ -76,11 +76,15 @@ class Rendering:
     def _laid_out(self, block_class: BlockClass) -> Layout:
         found = layout(block_class.parts, block_class.first.outputs)
         free = naming.Names(naming.MODULE_ATTRIBUTES, [one.name for one in block_class.parameters if one.stored])
-        single = naming.numbered([naming.attribute_name(home.word) for home in found.homes if not home.is_list])
-        items = naming.numbered([naming.attribute_name(home.word) for home in found.homes if home.is_list])
-        for home in found.homes:
-            home.item = items.pop(0) if home.is_list else single.pop(0)
-            home.name = free.claim(naming.plural(home.item) if home.is_list else home.item)
+        words = [naming.word(home.word) for home in found.homes]
+        lists = [word for word, home in zip(words, found.homes, strict=True) if home.is_list]
+        # One list of linear maps is `linears` beside `linear1` and `linear2`; of two lists each has its own number.
+        alone = [home.is_list and lists.count(word) == 1 for word, home in zip(words, found.homes, strict=True)]
+        numbers = iter(naming.numbered([word for word, one in zip(words, alone, strict=True) if not one]))
+        for home, word, one in zip(found.homes, words, alone, strict=True):
+            item = word if one else next(numbers)
+            home.item = naming.identifier(item)
+            home.name = free.claim(naming.attribute_name(naming.plural(item) if home.is_list else item))
         return found
 
     def _class(self, block_class: BlockClass, reserved: set[str]) -> list[str]:
@@ -160,10 +164,9 @@ class Rendering:
         sizes = []
         for _, values in axes:
             known = [one.name for one in block_class.parameters if one.is_size and one.values == values]
-            if values.count(values[0]) != len(values) and not known:
-                return ""
-            sizes.append(known[0] if known else values[0])
-        shown = [name if name == size else f"{name}={size}" for (name, _), size in zip(axes, sizes, strict=True)]
+            constant = values[0] if values.count(values[0]) == len(values) else ""
+            sizes.append(known[0] if known else constant)
+        shown = [name if size in ("", name) else f"{name}={size}" for (name, _), size in zip(axes, sizes, strict=True)]
         return f"[{', '.join(shown)}]" if axes else ""
 
     def _ties(self) -> list[str]:
@@ -224,7 +227,7 @@ class Rendering:
     def _weights(self, step: Step) -> tuple[Weight, ...]:
         assert step.node is not None
         types = tuple([self.graph.nodes[i].type for i in step.node.inputs])
-        return TABLE[step.word].weights(types, dict(step.node.attrs))
+        return TABLE[step.node.op].weights(types, dict(step.node.attrs))
 
 
 def weight_paths(graph: Graph) -> dict[int, str]:
@@ -243,7 +246,7 @@ def _words(block_class: BlockClass) -> list[str]:
         if part.block is not None:
             words += _words(part.block)
         elif part.step.node is not None:
-            words.append(part.step.word)
+            words.append(part.step.node.op)
             axis = part.step.node.arguments.get("axis")
             axes += [axis] if isinstance(axis, str) else []
     return words + axes
@@ -263,10 +266,10 @@ def _equation(part: Part) -> str:
     """What the operator of a part computes, without the terms that it is told to leave out."""
     if part.step.node is None:
         return ""
-    equation = TABLE[part.step.word].equation
+    equation = TABLE[part.step.node.op].equation
     attrs = part.step.node.arguments
     if attrs.get("bias") is False:
-        equation = equation.removesuffix(" + b")
+        equation = equation.removesuffix(" + b").replace("= b + ", "= ")
     if attrs.get("affine") is False:
         equation = equation.replace("γ ⊙ ", "").removesuffix(" + β")
     return equation

@@ -46,20 +46,18 @@ def check(graph: Graph) -> str:
     assert sum(p.numel() for p in model.parameters()) == params, text
     again = build(text)
     again.load_state_dict(model.state_dict())
-    assert all(
-        torch.equal(one, other)
-        for one, other in zip(model.state_dict().values(), again.state_dict().values(), strict=True)
-    )
+    for key, tensor in again.state_dict().items():
+        assert same_bits(tensor, model.state_dict()[key]), key
     return text
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=60)
 @given(st.integers(0, 10**9))
 def test_source_computes_the_graph(seed: int) -> None:
     check(simplify(random_program(seed)))
 
 
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=40)
 @given(st.integers(0, 10**9))
 def test_any_scope_will_do(seed: int) -> None:
     check(simplify(scattered(random_program(seed), seed)))
