@@ -70,6 +70,10 @@ class Step:
         self.evaluator = evaluator
         self.running: Generator[Report, bool | None, Outcome] | None = None
 
+    def ready(self) -> bool:
+        """True, as soon as the process that holds this can say so."""
+        return True
+
     def start(self, job: Job) -> Report | Outcome:
         """Begin with `job`; its first report, or its outcome when it has none."""
         self.running = self.evaluator.evaluate(job)

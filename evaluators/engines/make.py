@@ -28,7 +28,7 @@ def make_engine(setting: str | Mapping[str, Any]) -> Engine:
             f"engine: expected a name ({', '.join(ENGINES)}) or a mapping with `name`, got {setting!r}"
         )
     name, rest = options["name"], {key: value for key, value in options.items() if key != "name"}
-    if name not in ENGINES:
+    if not isinstance(name, str) or name not in ENGINES:
         raise ExperimentError(
             f"engine: no engine is called `{name}`{nearest(str(name), ENGINES)}; there are {', '.join(ENGINES)}"
         )

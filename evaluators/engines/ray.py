@@ -12,6 +12,7 @@ import importlib.util
 import logging
 import math
 import os
+import sys
 import time
 from collections import deque
 from collections.abc import Iterator
@@ -19,7 +20,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from evaluators.engines.engine import AskTell, Evaluates, Observer, Silent, Step
-from nas.errors import ExperimentError, NasError
+from nas.errors import ExperimentError, NasError, WorkFailed
 from nas.study.candidate import Job, Outcome, Report
 
 # The driver looks up this often for interrupts and for workers that hang.
@@ -80,6 +81,7 @@ class RayLocal:
 
         Raises:
             ExperimentError: Ray is not installed, or the machine has too little.
+            WorkFailed: the workers cannot start.
             NasError: of the study or the evaluator; candidates' failures are told, not raised.
         """
         if importlib.util.find_spec("ray") is None:
@@ -97,6 +99,7 @@ def _cluster(engine: RayLocal) -> Iterator[Any]:
     theirs = ray.is_initialized()
     if not theirs:
         ray.init(
+            address="local",
             num_cpus=math.ceil(engine.workers * engine.cpus),
             include_dashboard=False,
             log_to_driver=False,
@@ -121,12 +124,28 @@ def _cluster(engine: RayLocal) -> Iterator[Any]:
             ray.shutdown()
 
 
+def _own_paths() -> str:
+    """Where this process finds modules, without Python's own: workers import what the driver can."""
+    places = (os.path.abspath(path) for path in sys.path)
+    own = (path for path in places if not path.startswith((sys.prefix, sys.base_prefix)))
+    return os.pathsep.join(dict.fromkeys(own))
+
+
+def _reason(error: Exception) -> str:
+    """The last line of what Ray says about a dead actor, without its advice."""
+    return (str(error).strip().splitlines() or [""])[-1].partition(" Some common causes")[0]
+
+
 class _Fleet:
     """The workers and what each of them is doing."""
 
     def __init__(self, engine: RayLocal, ray: Any, study: AskTell, evaluator: Evaluates, observer: Observer) -> None:
         self.ray, self.study, self.observer = ray, study, observer
-        environment = {**ONE_THREAD, **({} if engine.gpus else {"CUDA_VISIBLE_DEVICES": ""})}
+        environment = {
+            **ONE_THREAD,
+            "PYTHONPATH": _own_paths(),
+            **({} if engine.gpus else {"CUDA_VISIBLE_DEVICES": ""}),
+        }
         self.actor = ray.remote(
             num_cpus=engine.cpus, num_gpus=engine.gpus, max_restarts=0, runtime_env={"env_vars": environment}
         )(Step)
@@ -139,6 +158,7 @@ class _Fleet:
 
     def fly(self) -> None:
         try:
+            self._wait_until_ready()
             while self._launch() or self.flying:
                 done, _ = self.ray.wait(list(self.flying), num_returns=1, timeout=POLL_S)
                 for reference in done:
@@ -147,6 +167,14 @@ class _Fleet:
         finally:
             for worker in self.workers:
                 self.ray.kill(worker)
+
+    def _wait_until_ready(self) -> None:
+        """A worker that cannot even start would otherwise look like a candidate that kills workers, again and again."""
+        errors = self.ray.exceptions
+        try:
+            self.ray.get([worker.ready.remote() for worker in self.workers])
+        except (errors.RayActorError, errors.RuntimeEnvSetupError) as error:
+            raise WorkFailed(f"engine: the workers of Ray cannot start: {_reason(error)}") from None
 
     def _launch(self) -> bool:
         """Give every idle worker something to do; whether any got something."""
@@ -208,8 +236,7 @@ class _Fleet:
             flight.losses += 1
             if flight.losses == 1:
                 return None
-            reason = (str(error).strip().splitlines() or [""])[-1].partition(" Some common causes")[0]
-            return self._ended(flight, "crashed", f"two workers died evaluating it; the second: {reason}")
+            return self._ended(flight, "crashed", f"two workers died evaluating it; the second: {_reason(error)}")
 
     def _ended(self, flight: Flight, state: Any, message: str) -> Outcome:
         return Outcome(state, seconds=time.monotonic() - flight.started, message=message)

@@ -19,8 +19,9 @@ Kind = Literal["classification", "regression"]
 Standardise = Literal["columns", "whole", "none"]
 Missing = Literal["error", "mean"]
 
-# Whole numbers with more values than this are quantities, not classes, unless the user says otherwise.
+# Whole numbers with more values than this, or with fewer samples of each, are quantities unless the user says otherwise.
 MOST_CLASSES_GUESSED = 20
+FEWEST_SAMPLES_GUESSED = 3
 
 
 def task_from_arrays(
@@ -46,7 +47,8 @@ def task_from_arrays(
         targets: `(n,)` classes (text, whole numbers, truth values) or `(n, ...)` numbers.
         name: for messages.
         doc: one line for people.
-        kind: guessed when None: text, truth values and at most 20 different whole numbers are classes.
+        kind: guessed when None: text, truth values, and whole numbers of at most 20 values with 3 samples each on average,
+            are classes.
         groups: `(n,)`; samples of one group stay in one part.
         split: `(n,)` of `train`, `validation`, `test`.
         test: share of all samples, unless `split` says which.
@@ -184,8 +186,11 @@ def _numbers(array: Array, what: str, name: str, gaps: bool = False) -> Array:
 def _guessed(targets: Array) -> Kind:
     if targets.dtype.kind in "USOb":
         return "classification"
-    whole = targets.dtype.kind in "ui" and targets.ndim == 1
-    return "classification" if whole and len(np.unique(targets)) <= MOST_CLASSES_GUESSED else "regression"
+    if targets.dtype.kind not in "ui" or targets.ndim != 1:
+        return "regression"
+    values = len(np.unique(targets))
+    few = values <= min(MOST_CLASSES_GUESSED, len(targets) / FEWEST_SAMPLES_GUESSED)
+    return "classification" if few else "regression"
 
 
 def _indices(targets: Array, name: str) -> tuple[NDArray[np.int64], tuple[str, ...]]:

@@ -27,7 +27,9 @@ def cached(name: str, make: Callable[[], Arrays]) -> Arrays:
     A cache is a convenience: a folder that cannot be written or a damaged file never stops anybody.
     """
     path = folder() / f"{name}.npz"
-    with contextlib.suppress(OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile), np.load(path) as stored:
+    damaged = contextlib.suppress(OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile)
+    # Opened here, for numpy leaves a damaged file open.
+    with damaged, path.open("rb") as file, np.load(file) as stored:
         return {key: stored[key] for key in stored.files}
     arrays = make()
     with contextlib.suppress(OSError):

@@ -69,7 +69,7 @@ def test_whole_numbers_are_classes_while_they_are_few(tmp_path: Path) -> None:
     path = write(tmp_path, "\n".join(["x,y", *rows]))
     assert load_task(path, {"target": "y"}).kind == "classification"
     assert load_task(path, {"target": "y", "kind": "regression"}).kind == "regression"
-    assert load_task(path, {"target": "x"}).kind == "classification"
+    assert load_task(path, {"target": "x"}).kind == "regression"
 
 
 def test_empty_cells_can_be_dropped_or_filled(tmp_path: Path) -> None:
@@ -140,10 +140,10 @@ def test_csv_files_that_are_none(tmp_path: Path, text: str, message: str) -> Non
 
 def test_more_csv_errors(tmp_path: Path) -> None:
     (tmp_path / "latin.csv").write_bytes("größe,y\n1,2\n".encode("latin-1"))
-    with pytest.raises(TaskError, match="not UTF-8 text .byte 2.; save it as UTF-8"):
+    with pytest.raises(TaskError, match=r"not UTF-8 text .byte 2.; save it as UTF-8"):
         load_task(str(tmp_path / "latin.csv"), {"target": "y"})
     path = write(tmp_path, "a,b\n,1\n,2\n,3\n")
-    with pytest.raises(TaskError, match="column `a` is empty; leave it out with `drop: .a.`"):
+    with pytest.raises(TaskError, match=r"column `a` is empty; leave it out with `drop: .a.`"):
         load_task(path, {"target": "b", "missing": "mean"})
     with pytest.raises(TaskError, match="every row has an empty cell, so `missing: drop` leaves none"):
         load_task(path, {"target": "b", "missing": "drop"})

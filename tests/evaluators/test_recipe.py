@@ -31,7 +31,7 @@ def test_defaults_and_conversions() -> None:
     [
         ({"learning_rate": 1}, "no setting is called `learning_rate`"),
         ({"batchsize": 1}, "no setting is called `batchsize`; did you mean `batch_size`[?]; there are optimizer, lr"),
-        ({"optimizer": "adamW"}, "`optimizer` is one of adamw, adam, sgd; did you mean `adamw`[?], got 'adamW'"),
+        ({"optimizer": "adamww"}, "`optimizer` is one of adamw, adam, sgd; did you mean `adamw`[?], got 'adamww'"),
         ({"lr": "1e-3"}, "`lr` is a number, got '1e-3'"),
         ({"lr": 0}, "`lr` is above 0, got 0"),
         ({"lr": float("nan")}, "`lr` is a number, got nan"),

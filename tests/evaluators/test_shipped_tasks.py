@@ -69,7 +69,7 @@ def test_mnist1d_is_generated_as_its_package_does_and_never_downloaded(
     task = load_task("mnist1d")
     assert len(task.data.train) == 3200
     assert np.random.random() == expected, "numpy's global random state was disturbed"
-    arrays = shipped.TASKS["mnist1d"].read()
+    arrays = shipped._arrays(TASKS["mnist1d"])
     assert arrays["x"][:4000].sum() == pytest.approx(-51.78746787509559)
     test = task.open_test("which samples are they?")
     assert np.array_equal(test.targets, arrays["y"][4000:])

@@ -1,0 +1,108 @@
+"""Engines: every candidate asked for is told once, reports are answered, observers hear all of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from engine_cases import MemoryStudy, Parabola
+
+from evaluators.engines import ENGINES, Inline, RayLocal, Step, make_engine
+from nas.errors import ExperimentError, TaskError
+from nas.study.candidate import Job, Outcome, Report
+
+
+class Listener:
+    def __init__(self) -> None:
+        self.heard: list[tuple[Any, ...]] = []
+
+    def started(self, candidate: Any, worker: int) -> None:
+        self.heard.append(("started", candidate, worker))
+
+    def reported(self, candidate: Any, report: Report, worker: int) -> None:
+        self.heard.append(("reported", candidate, report.rung, worker))
+
+    def finished(self, candidate: Any, outcome: Outcome, worker: int) -> None:
+        self.heard.append(("finished", candidate, outcome.state, worker))
+
+
+def test_inline_runs_a_study_to_its_end() -> None:
+    study, listener = MemoryStudy(3, stop=frozenset({1})), Listener()
+    Inline().run(study, Parabola(), listener)
+    assert {number: outcome.state for number, outcome in study.told.items()} == {
+        0: "complete",
+        1: "stopped",
+        2: "complete",
+    }
+    assert study.reports == [(0, 1), (0, 2), (0, 3), (1, 1), (2, 1), (2, 2), (2, 3)]
+    assert listener.heard[3:8] == [
+        ("reported", 0, 3, 0),
+        ("finished", 0, "complete", 0),
+        ("started", 1, 0),
+        ("reported", 1, 1, 0),
+        ("finished", 1, "stopped", 0),
+    ]
+    assert len(listener.heard) == 3 + 7 + 3
+    assert study.told[2].metrics["value"] == 4 / 3
+
+
+def test_inline_leaves_what_is_in_flight_untold() -> None:
+    study = MemoryStudy(3)
+    with pytest.raises(KeyboardInterrupt):
+        Inline().run(study, Parabola("interrupt"))
+    assert list(study.told) == [0]
+    assert study.reports[-1] == (1, 1)
+
+
+def test_inline_lets_wrong_input_through() -> None:
+    study = MemoryStudy(3)
+    with pytest.raises(TaskError, match="the data cannot be used"):
+        Inline().run(study, Parabola("data"))
+    assert list(study.told) == [0]
+
+
+def test_step_has_an_order() -> None:
+    step = Step(Parabola())
+    with pytest.raises(RuntimeError, match=r"start\(\) comes before advance\(\)"):
+        step.advance(True)
+    assert isinstance(step.start(Job(0, {"x": 1.0}, "", {}, 0, {}, (1,))), Report)
+    step.close()
+    with pytest.raises(RuntimeError, match=r"start\(\) comes before advance\(\)"):
+        step.advance(True)
+
+
+def test_make_engine() -> None:
+    assert make_engine("inline") == Inline()
+    assert make_engine({"name": "ray", "workers": 4, "gpus": 0.5}) == RayLocal(workers=4, gpus=0.5)
+    assert set(ENGINES) == {"inline", "ray"}
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("rey", "no engine is called `rey`; did you mean `ray`[?]; there are inline, ray"),
+        ({"workers": 2}, "expected a name .inline, ray. or a mapping with `name`, got {'workers': 2}"),
+        (None, "expected a name .inline, ray. or a mapping with `name`, got None"),
+        ({"name": ["ray"]}, "no engine is called `.'ray'.`"),
+        (
+            {"name": "ray", "worker": 2},
+            "`ray` has no option `worker`; did you mean `workers`[?]; it has workers, cpus, gpus",
+        ),
+        ({"name": "inline", "workers": 2}, "`inline` has no option `workers`; it has none"),
+        ({"name": "ray", "workers": 0}, "`workers` is a whole number from 1, got 0"),
+        ({"name": "ray", "workers": 1.5}, "`workers` is a whole number from 1, got 1.5"),
+        ({"name": "ray", "cpus": 0}, "`cpus` is a number above 0, got 0"),
+        ({"name": "ray", "gpus": "all"}, "`gpus` is a number from 0, got 'all'"),
+    ],
+)
+def test_engine_errors(setting: Any, message: str) -> None:
+    with pytest.raises(ExperimentError, match=message):
+        make_engine(setting)
+
+
+def test_without_ray_there_is_a_way_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(
+        ExperimentError, match=r"engine `ray` needs the package ray: pip install ray, or use `engine: inline`"
+    ):
+        RayLocal().run(MemoryStudy(1), Parabola())
