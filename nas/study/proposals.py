@@ -25,6 +25,7 @@ from nas.study.mirror import Mirror, Point
 from nas.study.objectives import Goal
 from nas.study.parameters import genotype_of
 from nas.study.samplers.base import Exhausted, Proposal, Sampler
+from nas.study.samplers.plain import N_LISTED, rough_size
 
 if TYPE_CHECKING:
     from nas.space import Architecture, Space
@@ -33,7 +34,6 @@ N_ATTEMPTS = 20  # of the sampler, for one candidate
 N_NEIGHBOURS = 300  # of the duplicates it proposed
 N_DRAWS = 2_000  # at random, while none is accepted
 N_DUPLICATE_DRAWS = 100  # at random, while all accepted ones are known
-N_ENUMERATED = 20_000  # designs of a space, before it counts as too large to list
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,6 @@ class Proposals:
         self._known: dict[str, int] = {}
         self._tried_seeds: set[str] = set()
         self._enumeration: Iterator[Architecture] | None = None
-        self._n_enumerated = 0
         self._all_enumerated = False
         self.exhausted: str | None = None
 
@@ -174,17 +173,10 @@ class Proposals:
     def _enumerated(self) -> Iterator[Proposal]:
         """The designs after those that earlier searches went through, which are known or refused by now."""
         if self._enumeration is None:
-            self._enumeration = self._space.enumerate()
-        while self._n_enumerated < N_ENUMERATED:
-            try:
-                design = next(self._enumeration, None)
-            except SpaceError:
-                # A real number without a step: no list, hence no proof that nothing is left.
-                return
-            if design is None:
-                self._all_enumerated = True
-                return
-            self._n_enumerated += 1
+            listed = rough_size(self._space) <= 10 * N_LISTED
+            self._enumeration = self._space.enumerate() if listed else iter(())
+            self._all_enumerated = listed
+        for design in self._enumeration:
             yield Proposal(design, "enumeration")
 
     # ------------------------------------------------------------------ what becomes of them

@@ -49,8 +49,8 @@ def test_a_study_taken_up_at_every_step_is_the_same_study(tmp_path: Path, space:
 
 
 def test_a_grid_goes_on_where_it_was(tmp_path: Path) -> None:
-    whole = uninterrupted(tmp_path / "whole", toys.tiny(4), sampler={"name": "grid", "order": 3})
-    create(tmp_path / "parts", toys.tiny(4), sampler={"name": "grid", "order": 3}, **SETTINGS).close()
+    whole = uninterrupted(tmp_path / "whole", toys.tiny(4), sampler="grid")
+    create(tmp_path / "parts", toys.tiny(4), sampler="grid", **SETTINGS).close()
     for _ in range(9):
         with Study.open(tmp_path / "parts", toys.tiny(4)) as study:
             run(study, most=1)
@@ -141,7 +141,9 @@ def test_architecture_of_a_candidate_read_back(tmp_path: Path) -> None:
 def test_any_optuna_storage(tmp_path: Path) -> None:
     whole = uninterrupted(tmp_path / "whole", toys.conditional(), name="x", sampler="tpe", trials=12)
     url = f"sqlite:///{tmp_path / 'all.db'}"
-    with create(tmp_path / "a", toys.conditional(), name="x", sampler="tpe", storage=url, **{**SETTINGS, "trials": 12}) as study:
+    with create(
+        tmp_path / "a", toys.conditional(), name="x", sampler="tpe", storage=url, **{**SETTINGS, "trials": 12}
+    ) as study:
         run(study, most=5)
         study.ask()
     with Study.open(tmp_path / "a", toys.conditional()) as study:

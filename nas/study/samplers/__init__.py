@@ -85,9 +85,8 @@ SAMPLERS: dict[str, SamplerEntry] = {
         ),
         SamplerEntry(
             "grid",
-            "Every design once, in shuffled order; for spaces of at most 20,000 designs.",
+            "Every design once, in order; for spaces of at most some 20,000 designs.",
             _grid,
-            {"order": Setting(0, "seed of the order", 0)},
             finite_only=True,
         ),
     )
