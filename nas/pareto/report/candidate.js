@@ -4,6 +4,7 @@
 function candidatePanel(data, trials, { open, close, neighbours }) {
   const panel = document.getElementById("panel");
   const byNumber = new Map(trials.map((t) => [t.number, t]));
+  let styles = [];
 
   function show(number) {
     const t = byNumber.get(number), details = data.details?.[number];
@@ -12,7 +13,7 @@ function candidatePanel(data, trials, { open, close, neighbours }) {
     parts.push(curves(t));
     if (details) {
       if (details.svg) parts.push(...graph(details.svg));
-      if (details.text) parts.push(el("h3", {}, "Equations"), el("pre", { class: "text", tabindex: 0 }, details.text));
+      if (details.text) parts.push(el("h3", {}, "Outline"), el("pre", { class: "text", tabindex: 0 }, details.text));
       if (details.source) parts.push(...code(details.source, `${data.study}-${number}.py`.replace(/[^\w.-]+/g, "-")));
     } else {
       parts.push(el("p", { class: "note" }, "This file carries graphs and code only of the frontier and what is near it. For this candidate’s: ",
@@ -60,6 +61,8 @@ function candidatePanel(data, trials, { open, close, neighbours }) {
     const box = el("div", { class: "graph", tabindex: 0, role: "img", "aria-label": "Graph of the architecture" });
     // In a shadow tree, so that the drawing's own style and ids stay its own.
     box.attachShadow({ mode: "open" }).append(el("style", {}, "svg{display:block;margin:auto;max-width:var(--fit,100%);height:auto}"), drawing);
+    styles = [...drawing.querySelectorAll("style")].map((style) => [style, style.textContent]);
+    themed();
     const size = el("button", { type: "button", class: "link", "aria-pressed": "false", on: { click: () => {
       const is = size.getAttribute("aria-pressed") === "false";
       size.setAttribute("aria-pressed", is);
@@ -79,6 +82,13 @@ function candidatePanel(data, trials, { open, close, neighbours }) {
         if (/^on/i.test(name) || (/href$/i.test(name) && !value.startsWith("#"))) node.removeAttribute(name);
     }
     return document.importNode(root, true);
+  }
+
+  /** A drawing follows the system's theme; here it follows the page's, which the reader may have switched. */
+  function themed() {
+    const chosen = document.documentElement.dataset.theme;
+    const dark = chosen ? chosen === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
+    for (const [style, text] of styles) style.textContent = text.replace(/\(prefers-color-scheme:\s*dark\)/g, dark ? "all" : "not all");
   }
 
   function code(source, file) {
@@ -105,7 +115,7 @@ function candidatePanel(data, trials, { open, close, neighbours }) {
     return el("span", {}, parent[1], el("button", { type: "button", class: "link", on: { click: () => open(Number(parent[2])) } }, parent[2]));
   }
 
-  return { show, has: (number) => byNumber.has(number) };
+  return { show, themed, has: (number) => byNumber.has(number) };
 }
 
 async function copied(text) {

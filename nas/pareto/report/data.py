@@ -33,7 +33,7 @@ class Artifact:
     Args:
         svg: drawing of its graph; scripts in it are dropped.
         source: PyTorch source of its model.
-        text: its equations, or another drawing of it in text; nothing if empty.
+        text: its outline or its equations; left out if empty.
     """
 
     svg: str

@@ -82,6 +82,7 @@
     if (name) root.dataset.theme = name;
     else delete root.dataset.theme;
     picture?.redraw();
+    shown.themed();
   }
   try {
     theme(localStorage.getItem("nas-theme"));
@@ -97,7 +98,7 @@
       // As above.
     }
   });
-  dark.addEventListener("change", () => picture?.redraw());
+  dark.addEventListener("change", () => theme(root.dataset.theme));
   // Paper is white, whatever the screen was.
   let screen;
   addEventListener("beforeprint", () => { screen = root.dataset.theme; theme("light"); });

@@ -288,4 +288,6 @@ def _word(value: object) -> str:
         return str(value).lower()
     if isinstance(value, float):
         return f"{value:.4g}"
+    if isinstance(value, (list, tuple)):
+        return ", ".join(map(_word, value))
     return value if isinstance(value, str) else json.dumps(value, default=str)
