@@ -24,7 +24,7 @@ $(STAMP):
 setup: $(STAMP)  ## the virtual environment with everything in it
 
 demo: $(STAMP)  ## search architectures for MNIST-1D on two cores, in under three minutes
-	$(BIN)/nas search search_spaces/experiments/demo.yaml --directory runs/demo --fresh
+	$(BIN)/nas search experiments/demo.yaml --directory runs/demo --fresh
 	$(BIN)/nas report runs/demo
 	$(BIN)/nas export runs/demo --knee -o runs/demo/knee.py
 
