@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from functools import cache
 from hashlib import blake2b
 
 from nas.graph.canonical import Form, canonical
@@ -26,14 +28,15 @@ def digest(graph: Graph) -> str:
     """
     form = canonical(graph)
     colours = _forward_colours(form)
-    signature = "\n".join(form.signature).encode()
-    fresh = [colour for colour, is_fresh in zip(colours, form.fresh, strict=True) if is_fresh]
-    if len(set(fresh)) == len(fresh):
-        # All expressions differ already in what they are made of, so the outputs' colours say everything but the ties.
-        ties = sorted(b"".join(sorted([colours[i] for i in group])) for group in form.ties)
-        outputs = b"".join([colours[i] for i in form.outputs])
-        return _hash(b"rigid", signature, outputs, *ties).hex()
-    return _hash(b"symmetric", signature, _certificate_of(form, colours)).hex()
+    parts = [
+        "\n".join(form.signature).encode(),
+        b"".join([colours[i] for i in form.outputs]),
+    ]
+    if len(set(colours)) == len(colours):
+        # All expressions differ in what they are made of, so the outputs' colours say everything but the ties.
+        ties = sorted([b"".join(sorted([colours[i] for i in group])) for group in form.ties])
+        return _hash(b"rigid", *parts, *ties).hex()
+    return _hash(b"symmetric", *parts, b"".join(sorted(colours)), *_certificates_of(form, colours)).hex()
 
 
 def _hash(*parts: bytes) -> bytes:
@@ -58,26 +61,49 @@ def _forward_colours(form: Form) -> list[bytes]:
 # the same in every graph. A *cell* is a set of vertices of one colour.
 
 _Colours = dict[int, bytes]
-_Links = list[list[tuple[int, bytes]]]
+_Links = dict[int, list[tuple[int, bytes]]]
 
 
-def _certificate_of(form: Form, forward: list[bytes]) -> bytes:
-    """A hash of the form that does not depend on how its expressions are numbered."""
-    places: dict[int, list[int]] = {}
-    for place, output in enumerate(form.outputs):
-        places.setdefault(output, []).append(place)
-    colours = {i: _hash(colour, b"%a" % places.get(i, [])) for i, colour in enumerate(forward)}
-    links: _Links = [[] for _ in range(len(forward) + len(form.ties))]
+def _certificates_of(form: Form, forward: list[bytes]) -> list[bytes]:
+    """Certificates of the parts of the form in which layers look alike, in an order that does not depend on numbers.
+
+    An expression whose colour is its own is settled, and so are its inputs: the colour tells them. Of the others it must be
+    said which of the settled ones and which of each other they are joined to, and with whom they share weights.
+    """
+    times = Counter(forward)
+    ties = range(len(forward), len(forward) + len(form.ties))
+    alike = {i for i, colour in enumerate(forward) if times[colour] > 1} | {*ties}
+    links: _Links = {vertex: [] for vertex in alike}
+    known: dict[int, list[bytes]] = {vertex: [] for vertex in alike}  # links to settled expressions
+
+    def join(one: int, kind: bytes, other: int) -> None:
+        if one in alike:
+            if other in alike:
+                links[one].append((other, kind))
+            else:
+                known[one].append(forward[other] + kind)
+
     for number, terms in enumerate(form.terms):
         for source, place in terms:
-            links[number].append((source, _hash(b"reads", b"%d" % place)))
-            links[source].append((number, _hash(b"is read", b"%d" % place)))
-    for tie, group in enumerate(form.ties, len(forward)):
-        colours[tie] = _hash(b"tie")
+            join(number, _kind("reads", place), source)
+            join(source, _kind("is read", place), number)
+    for tie, group in zip(ties, form.ties, strict=True):
         for member in group:
-            links[tie].append((member, _hash(b"holds")))
-            links[member].append((tie, _hash(b"is held")))
-    return _certificate(colours, links, greedy=False)
+            join(tie, _kind("holds"), member)
+            join(member, _kind("is held"), tie)
+    for place, output in enumerate(form.outputs):
+        if output in alike:
+            known[output].append(_kind("is output", place))
+    own = [*forward, *[_kind("tie")] * len(ties)]
+    colours = {vertex: _hash(own[vertex], *sorted(known[vertex])) for vertex in alike}
+    parts = [{vertex: colours[vertex] for vertex in part} for part in _components(alike, links)]
+    return sorted([_certificate(part, links, greedy=False) for part in parts])
+
+
+@cache
+def _kind(kind: str, place: int = 0) -> bytes:
+    """A hash of one kind of link, as long as a colour."""
+    return _hash(kind.encode(), b"%d" % place)
 
 
 def _certificate(colours: _Colours, links: _Links, greedy: bool) -> bytes:
@@ -113,16 +139,23 @@ def _certificate(colours: _Colours, links: _Links, greedy: bool) -> bytes:
 
 def _refined(colours: _Colours, links: _Links) -> _Colours:
     """Colours made finer by those of the neighbours, until that tells no more vertices apart."""
+    if len(colours) == 1:
+        return colours
     inside = {vertex: [link for link in links[vertex] if link[0] in colours] for vertex in colours}
     n_colours = len(set(colours.values()))
     while True:
         colours = {
-            vertex: _hash(colours[vertex], *sorted([colours[other] + kind for other, kind in near]))
+            vertex: _packed(colours[vertex], sorted([colours[other] + kind for other, kind in near]))
             for vertex, near in inside.items()
         }
         n_before, n_colours = n_colours, len(set(colours.values()))
         if n_colours == n_before:
             return colours
+
+
+def _packed(colour: bytes, near: list[bytes]) -> bytes:
+    """A hash of a colour and of the links near it; all of one length, so that nothing need say where one ends."""
+    return blake2b(colour + b"".join(near), digest_size=16).digest()
 
 
 def _components(vertices: set[int], links: _Links) -> list[list[int]]:

@@ -12,8 +12,8 @@ __all__ = ["svg", "text"]
 def text(graph: Graph) -> str:
     """One line a node: its number, what it does to which lines, its type, and the parameters it brings in.
 
-    Blocks are framed; calls in a row that do the same are shown once, with their number and the parameters of all. A line
-    number always means the last of such repeats when it is read from below.
+    Blocks are framed; what comes several times in a row is shown once, with how often and the parameters of all. Read from
+    below, a line number in a chain of repeats means the last of them.
     """
     seen = outline(graph)
     rows: list[tuple[str, str, str]] = []

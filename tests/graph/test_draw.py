@@ -66,13 +66,40 @@ def test_only_what_is_the_same_is_folded() -> None:
 
 
 def test_a_call_that_skips_the_one_before_is_not_folded() -> None:
+    assert titles(outline(layers(0, 1, 1, 3).finish([4, 2])).items) == ["layer", "layer", "layer × 2"]
+
+
+def test_loops_without_a_block_are_folded_too() -> None:
     builder = Builder({"x": TensorType((Axis("features", 4),))})
-    made = [0]
-    for i, source in enumerate((0, 1, 1, 3)):
-        scope = (Call("layer", "layer", (i,)),)
-        made.append(builder.apply("linear", (made[source],), (4,), weights=str(i), scope=scope))
-    graph = builder.finish([builder.apply("add", tuple(made))])
-    assert titles(outline(graph).items) == ["layer × 2", "layer × 2"]
+    x = 0
+    for i in range(5):
+        x = builder.apply("add", (x, builder.apply("relu", (builder.apply("linear", (x,), (4,), weights=str(i)),))))
+    seen = outline(builder.finish([builder.apply("linear", (x,), (4,), weights="out")]))
+    assert titles(seen.items) == ["× 5"]
+    assert len(list(nodes_in(seen.items))) == 1 + 3 + 1
+
+
+def layers(*sources: int) -> Builder:
+    """Linear layers in calls of their own; each reads one of the tensors so far, which are x and the layers."""
+    builder = Builder({"x": TensorType((Axis("features", 4),))})
+    for i, source in enumerate(sources):
+        builder.apply("linear", (source,), (4,), weights=str(i), scope=(Call("layer", "layer", (i,)),))
+    return builder
+
+
+def test_branches_side_by_side_are_folded_if_nothing_tells_them_apart() -> None:
+    builder = layers(0, 0, 0)
+    assert titles(outline(builder.finish([builder.apply("add", (1, 2, 3))])).items) == ["layer × 3, side by side"]
+    builder = layers(0, 0, 0)
+    other = builder.finish([builder.apply("multiply", (1, builder.apply("add", (2, 3))))])
+    assert titles(outline(other).items) == ["layer", "layer × 2, side by side"]
+
+
+def test_a_chain_that_is_read_in_the_middle_is_not_folded_there() -> None:
+    builder = layers(0, 1, 2, 3)
+    assert titles(outline(builder.finish([4])).items) == ["layer × 4"]
+    assert titles(outline(builder.finish([4, 2])).items) == ["layer × 2", "layer × 2"]
+    assert titles(outline(builder.finish([builder.apply("add", (3, 4))])).items) == ["layer × 3", "layer"]
 
 
 def test_tied_weights_are_said_to_be() -> None:
