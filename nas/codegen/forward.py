@@ -65,7 +65,7 @@ class Forward:
             self.left[value] += 1
         for item in layout.items:
             for part in [item] if isinstance(item, Part) else [part for turn in item.turns for part in turn]:
-                for value in part.step.reads:
+                for value in part.reads:
                     self.left[value] = self.left.get(value, 0) + 1
 
     def written(self) -> list[str]:
@@ -77,7 +77,7 @@ class Forward:
                 position += len(item.turns) * len(item.turns[0])
             else:
                 home = self.layout.home_of.get(position)
-                self._part(item, item.step.reads, "" if home is None else f"self.{home.name}")
+                self._part(item, item.reads, "" if home is None else f"self.{home.name}")
                 position += 1
         if len(self.outputs) == 1:
             skeleton: Skeleton = (0,)
@@ -90,7 +90,7 @@ class Forward:
     def _part(
         self, part: Part, reads: tuple[int, ...], module: str, names: Sequence[str] = (), named: bool = False
     ) -> None:
-        waiting = self._expression(part.step.call, part.call_numbers, module, reads, part.step.writes)
+        waiting = self._expression(part.step.call, part.call_numbers, module, reads, part.writes)
         self.waiting.append(waiting)
         if named or len(waiting.writes) > 1 or self.left.get(waiting.writes[0], 0) != 1:
             while self.waiting:
@@ -147,6 +147,9 @@ class Forward:
                 dying.append(self.name[value])
         chosen = []
         for i, value in enumerate(one.writes):
+            if not self.left.get(value, 0) and value not in self.held:
+                chosen.append("_")
+                continue
             name = forced[i] if i < len(forced) and forced[i] else next((n for n in dying if n not in self.live), "")
             name = name or self._new_name()
             self.live.add(name)
@@ -176,15 +179,13 @@ class Forward:
         while self.waiting:
             self._flush()
         body, last = loop.turns[0], loop.turns[-1]
-        inside = {value for turn in loop.turns for part in turn for value in part.step.writes}
-        outer = Counter(
-            value for turn in loop.turns for part in turn for value in part.step.reads if value not in inside
-        )
-        own_reads = Counter(value for part in last for value in part.step.reads)
+        inside = {value for turn in loop.turns for part in turn for value in part.writes}
+        outer = Counter(value for turn in loop.turns for part in turn for value in part.reads if value not in inside)
+        own_reads = Counter(value for part in last for value in part.reads)
         escaping = {
             (q, w)
             for q, part in enumerate(last)
-            for w, value in enumerate(part.step.writes)
+            for w, value in enumerate(part.writes)
             if self.left.get(value, 0) > own_reads[value]
         }
         carried = self._carried(loop, outer)
@@ -195,15 +196,13 @@ class Forward:
         for q, part in enumerate(body):
             reads = tuple(
                 carried[source.part, source.which] if source.place == "before" else value
-                for source, value in zip(loop.sources[q], part.step.reads, strict=True)
+                for source, value in zip(loop.sources[q], part.reads, strict=True)
             )
-            places = [(q, w) for w in range(len(part.step.writes))]
-            kept = [
-                value for place, value in zip(places, part.step.writes, strict=True) if place in {*carried, *escaping}
-            ]
+            places = [(q, w) for w in range(len(part.writes))]
+            kept = [value for place, value in zip(places, part.writes, strict=True) if place in {*carried, *escaping}]
             self.held.update(kept)
-            for w, value in enumerate(part.step.writes):
-                self._show_common_type(value, [turn[q].step.writes[w] for turn in loop.turns])
+            for w, value in enumerate(part.writes):
+                self._show_common_type(value, [turn[q].writes[w] for turn in loop.turns])
             names = [self.name[carried[place]] if place in carried else "" for place in places]
             self._part(part, reads, modules[q], names, named=bool(kept))
         while self.waiting:
@@ -246,8 +245,8 @@ class Forward:
         for place in carried:
             self.live.discard(self.name[carried[place]])
         for q, w in escaping:
-            name = self.name[loop.turns[0][q].step.writes[w]]
-            value = loop.turns[-1][q].step.writes[w]
+            name = self.name[loop.turns[0][q].writes[w]]
+            value = loop.turns[-1][q].writes[w]
             self.name[value] = name
             self.left[value] -= own_reads[value]
             self.live.add(name)

@@ -53,16 +53,18 @@ class Step:
 
 @dataclass(slots=True)
 class Instance:
-    """One call of a block. `values` are its inputs, then what its steps write: equal positions correspond.
+    """One call of a block, `step` in the block that calls it.
 
-    `kind` numbers the blocks' structures, `identity` whole instances: equal ones have equal structure, numbers and
-    weights, so that one module can serve for both. `arguments` are what its constructor is called with.
+    `values` are its inputs, then what its steps write: in instances of one class equal positions correspond. `kind`
+    numbers the classes, `identity` whole instances: equal ones have equal structure, numbers and weights, so that one
+    module can serve for both. `arguments` are what its constructor is called with.
     """
 
     block: str
     steps: list[Step]
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
+    step: Step | None = None
     values: list[int] = field(default_factory=list)
     weights: tuple[str, ...] = ()
     kind: int = -1
@@ -136,10 +138,8 @@ def _block_step(block: str, steps: list[Step], last: int, last_read: list[int]) 
     inputs = tuple(dict.fromkeys(i for step in steps for i in step.reads if i not in inside))
     outputs = tuple(i for step in steps for i in step.writes if last_read[i] > last)
     instance = Instance(block, steps, inputs, outputs)
-    holes: list[str | int] = [-1, "("]
-    for position in range(len(inputs)):
-        holes += [", ", position] if position else [position]
-    return Step(block, inputs, outputs, (*holes, ")"), instance=instance)
+    instance.step = Step(block, inputs, outputs, templates.call(len(inputs)), instance=instance)
+    return instance.step
 
 
 def _with_whole_splits(steps: list[Step]) -> list[Step]:
@@ -170,14 +170,12 @@ def _without_index(step: Step) -> tuple[Skeleton, tuple[str, ...]]:
 
 
 def _settle(instance: Instance) -> None:
-    """Fill in `values` and `weights`, innermost instances first."""
+    """Fill in `weights`, innermost instances first."""
     owned: list[str] = []
-    instance.values = list(instance.inputs)
     for step in instance.steps:
         if step.instance is not None:
             _settle(step.instance)
             owned.extend(step.instance.weights)
         elif step.weights:
             owned.append(step.weights)
-        instance.values.extend(step.writes)
     instance.weights = tuple(owned)

@@ -105,21 +105,21 @@ class _Search:
 
     def __init__(self, parts: list[Part], outputs: tuple[int, ...]) -> None:
         self.parts = parts
-        self.maker = {value: (i, w) for i, part in enumerate(parts) for w, value in enumerate(part.step.writes)}
+        self.maker = {value: (i, w) for i, part in enumerate(parts) for w, value in enumerate(part.writes)}
         self.last_read = dict.fromkeys(outputs, len(parts))
         self.groups: list[Hashable] = []
         numbers: dict[Hashable, int] = {}
         self.keys: list[int] = []
         for i, part in enumerate(parts):
             step = part.step
-            for value in step.reads:
+            for value in part.reads:
                 self.last_read[value] = max(self.last_read.get(value, 0), i)
             self.groups.append(_group(part, i))
             key = (
                 step.word,
                 step.call,
                 part.call_numbers,
-                len(step.writes),
+                len(part.writes),
                 step.instance is None,
                 step.has_module,
             )
@@ -175,7 +175,7 @@ class _Search:
         result = []
         for part in self.parts[turn : turn + period]:
             row = []
-            for value in part.step.reads:
+            for value in part.reads:
                 made, which = self.maker.get(value, (-1, 0))
                 if made >= turn:
                     row.append(Source("here", made - turn, which))
@@ -190,9 +190,7 @@ class _Search:
         """Whether a turn's values are read in it and in the next one only, so that it need not be the last."""
         end = turn + 2 * period
         return all(
-            self.last_read.get(value, -1) < end
-            for part in self.parts[turn : turn + period]
-            for value in part.step.writes
+            self.last_read.get(value, -1) < end for part in self.parts[turn : turn + period] for value in part.writes
         )
 
     def _alternating(self, start: int, period: int, count: int) -> int:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from nas.codegen import layers, lines, naming, templates
-from nas.codegen.blocks import BlockClass, Part, axis_sizes, classes, constructor_text
+from nas.codegen.blocks import BlockClass, Part, classes, constructor_text
 from nas.codegen.forward import Forward
 from nas.codegen.instances import Instance, Step, root_instance
 from nas.codegen.loops import Home, Layout, layout
+from nas.codegen.parameters import axis_sizes, lift
 from nas.graph.graph import Graph
 from nas.graph.operators import TABLE, Weight
 
@@ -31,7 +32,9 @@ class Rendering:
     def __init__(self, graph: Graph, name: str = "Model") -> None:
         self.graph = graph
         self.root = root_instance(graph, name)
-        self.classes = classes(graph, self.root)
+        self.classes = classes(self.root)
+        for block_class in self.classes:
+            lift(graph, block_class)
         self.carried = layers.carried(self._layer_paths())
         taken = naming.Names(self.carried.names)
         self.classes[-1].name = taken.claim(name)
@@ -74,7 +77,7 @@ class Rendering:
                 block_class.name = taken.claim(naming.class_name(block) + (naming.class_name(own) if own else ""))
 
     def _laid_out(self, block_class: BlockClass) -> Layout:
-        found = layout(block_class.parts, block_class.first.outputs)
+        found = layout(block_class.parts, block_class.outputs)
         free = naming.Names(naming.MODULE_ATTRIBUTES, [one.name for one in block_class.parameters if one.stored])
         words = [naming.word(home.word) for home in found.homes]
         lists = [word for word, home in zip(words, found.homes, strict=True) if home.is_list]
@@ -109,16 +112,16 @@ class Rendering:
         body += lines.statement(
             f"def forward(self, {', '.join(f'{one}: Tensor' for one in inputs.values())}) -> {_result(block_class)}:", 4
         )
-        writer = Forward(found, inputs, block_class.first.outputs, lambda i: self._type(block_class, i), names)
+        writer = Forward(found, inputs, block_class.outputs, lambda i: self._type(block_class, i), names)
         return body + writer.written()
 
     def _inputs(self, block_class: BlockClass, names: naming.Names) -> dict[int, str]:
         if block_class is self.classes[-1]:
             wishes = [naming.identifier(str(dict(self.graph.nodes[i].attrs)["name"])) for i in self.graph.inputs]
         else:
-            count = len(block_class.first.inputs)
+            count = len(block_class.inputs)
             wishes = [*naming.INPUTS[:count], *(f"x{i + 1}" for i in range(len(naming.INPUTS), count))]
-        return {i: names.claim(wish) for i, wish in zip(block_class.first.inputs, wishes, strict=True)}
+        return {i: names.claim(wish) for i, wish in zip(block_class.inputs, wishes, strict=True)}
 
     def _home(self, home: Home) -> list[str]:
         if not home.is_list:
@@ -131,12 +134,11 @@ class Rendering:
 
     def _summary(self, block_class: BlockClass) -> str:
         """`[features=64] → [features=64], 4,096 parameters.`"""
-        first = block_class.first
-        inputs = [self._type(block_class, i) for i in first.inputs]
+        inputs = [self._type(block_class, i) for i in block_class.inputs]
         if block_class is self.classes[-1] and len(inputs) > 1:
-            names = [str(dict(self.graph.nodes[i].attrs)["name"]) for i in first.inputs]
+            names = [str(dict(self.graph.nodes[i].attrs)["name"]) for i in self.graph.inputs]
             inputs = [f"{name} {type_}" for name, type_ in zip(names, inputs, strict=True)]
-        outputs = [self._type(block_class, i) for i in first.outputs]
+        outputs = [self._type(block_class, i) for i in block_class.outputs]
         types = f"{', '.join(inputs)} → {', '.join(outputs)}, " if all(inputs + outputs) else ""
         counts = [self._counts(instance) for instance in block_class.instances]
         total = _span([count for count, _ in counts])
@@ -253,7 +255,7 @@ def _words(block_class: BlockClass) -> list[str]:
 
 
 def _result(block_class: BlockClass) -> str:
-    count = len(block_class.first.outputs)
+    count = len(block_class.outputs)
     return "Tensor" if count == 1 else f"tuple[{', '.join(['Tensor'] * count)}]" if count < 4 else "tuple[Tensor, ...]"
 
 

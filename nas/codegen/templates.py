@@ -19,7 +19,6 @@ ANY, SUM, PRODUCT, SIGN, PRIMARY = range(5)
 Skeleton = tuple[str | int, ...]
 """Literal text; a hole for argument i as the integer i, for the module as -1, for a number as -2."""
 _MODULE_HOLE, _NUMBER_HOLE = -1, -2
-CALL: Final[Skeleton] = (_MODULE_HOLE, "(", 0, ")")
 
 _TOKENS = re.compile(
     r"""(?P<string>"[^"]*"|'[^']*')|(?<!\w)_(?:(?P<module>m)|(?P<arg>\d+))(?!\w)"""
@@ -68,6 +67,14 @@ def taken_apart(template: str) -> tuple[Skeleton, tuple[str, ...]]:
     if end < len(template):
         pieces.append(template[end:])
     return tuple(pieces), tuple(numbers)
+
+
+def call(n_arguments: int) -> Skeleton:
+    """`_m(_0, _1, …)`"""
+    holes: list[str | int] = [_MODULE_HOLE, "("]
+    for i in range(n_arguments):
+        holes += [", ", i] if i else [i]
+    return (*holes, ")")
 
 
 def filled(skeleton: Skeleton, module: str, arguments: Sequence[str], numbers: Sequence[str]) -> str:
