@@ -127,7 +127,10 @@ function scatter(data, trials, open) {
     }
     for (const [label, x, y] of published) parts.push(labelled(label, x, y, taken, width));
     const knee = trials.find((t) => t.isKnee);
-    if (knee && visible(knee) && places(knee)) parts.push(labelled("knee", px[knee.i], py[knee.i], taken, width, true));
+    if (knee && visible(knee) && places(knee)) {
+      parts.push(mark("circle", { class: "ring knee", cx: px[knee.i], cy: py[knee.i], r: 8.5 }));
+      parts.push(labelled("knee", px[knee.i], py[knee.i], taken, width, true));
+    }
     for (const [t, r] of [[byNumber.get(view.current), 9.5], [view.hover, 8]])
       if (t && places(t)) parts.push(mark("circle", { class: "member", cx: px[t.i], cy: py[t.i], r: 5, fill: colour(t.family) }), mark("circle", { class: "ring", cx: px[t.i], cy: py[t.i], r }));
     above.replaceChildren(...parts);
