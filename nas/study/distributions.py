@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
-from nas.space.domains import Categorical, Domain, Integer
+from nas.space.domains import Categorical, Domain, Integer, Real
 from nas.study.candidate import Value
 
 
@@ -23,7 +24,7 @@ def distribution(domain: Domain) -> BaseDistribution:
         return FloatDistribution(domain.low, domain.high, log=True)
     if domain.step is None:
         return FloatDistribution(domain.low, domain.high)
-    return FloatDistribution(domain.low, domain.snap(domain.high), step=domain.step)
+    return FloatDistribution(domain.low, _last(domain), step=domain.step)
 
 
 def to_optuna(domain: Domain, value: Value) -> Any:
@@ -31,6 +32,8 @@ def to_optuna(domain: Domain, value: Value) -> Any:
     if isinstance(domain, Categorical):
         position = next(i for i, option in enumerate(domain.options) if _same(option, value))
         return _choices(domain)[position]
+    if isinstance(domain, Real) and domain.step is not None and isinstance(value, float) and not domain.log:
+        return min(value, _last(domain))
     return value
 
 
@@ -39,6 +42,11 @@ def from_optuna(domain: Domain, value: Any) -> Value:
     if isinstance(domain, Categorical):
         return domain.options[_choices(domain).index(value)]
     return domain.snap(value)
+
+
+def _last(domain: Real) -> float:
+    """The highest member, in decimals as Optuna counts steps: 0.9 and not 0.8999999999999999."""
+    return float(Decimal(str(domain.low)) + Decimal(str(domain.step)) * (int(domain.size) - 1))
 
 
 def _choices(domain: Categorical) -> tuple[Value, ...]:

@@ -205,7 +205,7 @@ def _number(node: ast.expr) -> float | None:
 def _require_known(name: str, known: tuple[str, ...], where: str) -> None:
     if name not in known:
         raise ExperimentError(
-            f"{where}: `{name}` is neither a cost nor a metric of the task{nearest(name, known)}. Known: {', '.join(known)}"
+            f"{where}: `{name}` is neither a cost nor a metric of the task; known are {', '.join(known)}{nearest(name, known)}"
         )
 
 

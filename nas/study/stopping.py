@@ -91,7 +91,7 @@ def parse_stopping(settings: str | Mapping[str, Any] | None, budget: Mapping[str
     if rule not in ("none", "pareto-halving"):
         known = ("none", "pareto-halving")
         raise ExperimentError(
-            f"stopping: there is no rule `{rule}`{nearest(str(rule), known)}. Known: {', '.join(known)}"
+            f"stopping: there is no rule `{rule}` among {', '.join(known)}{nearest(str(rule), known)}"
         )
     allowed = ("rungs", "eta") if rule == "pareto-halving" else ()
     for key in given:

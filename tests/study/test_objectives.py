@@ -49,7 +49,7 @@ def test_objectives_are_read() -> None:
         (3, "here stands 3"),
         (
             "maximize acuracy",
-            r"`acuracy` is neither a cost nor a metric of the task; did you mean `accuracy`\?.*Known: params, ",
+            r"`acuracy` is neither a cost nor a metric of the task; known are params, .*, loss; did you mean `accuracy`",
         ),
     ],
 )

@@ -113,7 +113,7 @@ def test_settings_are_read() -> None:
 @pytest.mark.parametrize(
     ("given_", "message"),
     [
-        ("halving", "there is no rule `halving`; did you mean `pareto-halving`"),
+        ("halving", "there is no rule `halving` among none, pareto-halving; did you mean `pareto-halving`"),
         ({"rungs": [3]}, "`stopping` is `none` or"),
         (7, "`stopping` is `none` or"),
         (

@@ -103,7 +103,7 @@ def parse_sampler(settings: str | Mapping[str, Any]) -> tuple[SamplerEntry, dict
     if not isinstance(name, str):
         raise ExperimentError(f"`sampler` is a name or {{name: nsga2, population: 50}}, here stands {settings!r}")
     if name not in SAMPLERS:
-        raise ExperimentError(f"there is no sampler `{name}`{nearest(name, SAMPLERS)}. Known: {', '.join(SAMPLERS)}")
+        raise ExperimentError(f"there is no sampler `{name}` among {', '.join(SAMPLERS)}{nearest(name, SAMPLERS)}")
     entry = SAMPLERS[name]
     filled: dict[str, Any] = {key: setting.default for key, setting in entry.settings.items()}
     for key, value in given.items():

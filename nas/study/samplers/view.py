@@ -141,7 +141,7 @@ class Groups:
     def add(self, names: Iterable[str]) -> None:
         """Names that occurred together once."""
         left = frozenset(names)
-        new = left - self._group.keys()
+        new = frozenset(name for name in left if name not in self._group)
         self._group.update(dict.fromkeys(new, new))
         left -= new
         while left:
