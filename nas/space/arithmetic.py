@@ -26,6 +26,21 @@ def error(place: Place, message: str) -> SpaceError:
     return SpaceError(Fault(message, place))
 
 
+def bounded_list(frame: Frame, items: list[Any], place: Place) -> list[Any]:
+    """A list that may stand: of values, or of lists of values, and not too long."""
+    total = 0
+    for item in items:
+        if type(item) is list:
+            if any(type(inner) is list for inner in item):
+                raise error(place, "a list may hold lists, and those hold none")
+            total += len(item)
+        total += 1
+    if total > MAX_LIST:
+        raise error(place, f"a list longer than {MAX_LIST:,}")
+    frame.run.spend(total // 16, place)
+    return items
+
+
 _SYMBOLS: dict[type[ast.AST], tuple[str, Callable[[Any, Any], Any]]] = {
     ast.Add: ("+", operator.add),
     ast.Sub: ("-", operator.sub),
@@ -48,9 +63,7 @@ def binary(op: ast.operator, left: Expression, right: Expression, place: Place) 
         if isinstance(a, Tensor) and isinstance(b, Tensor) and node:
             return frame.run.apply(frame, node, (a.id, b.id), (), {}, "", place)
         if isinstance(a, list) and isinstance(b, list) and symbol == "+":
-            if len(a) + len(b) > MAX_LIST:
-                raise error(place, f"a list longer than {MAX_LIST:,}")
-            return a + b
+            return bounded_list(frame, a + b, place)
         if not isinstance(a, int | float) or not isinstance(b, int | float):
             raise error(place, f"`{symbol}` stands between {describe(a)} and {describe(b)}{_advice(symbol, a, b)}")
         if power and abs(a) > 1 and b * math.log2(abs(a)) > 62:
@@ -108,6 +121,8 @@ def comparison(ops: list[ast.cmpop], operands: list[Expression], place: Place) -
         a = operands[0](frame)
         for (symbol, test), operand in zip(tests, operands[1:], strict=True):
             b = operand(frame)
+            if type(b) is list:
+                frame.run.spend(len(b) // 16, place)
             if symbol in ("<", "<=", ">", ">="):
                 if not isinstance(a, int | float) or not isinstance(b, int | float):
                     raise error(place, f"`{symbol}` compares {describe(a)} with {describe(b)}; it takes two numbers")

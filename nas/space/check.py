@@ -12,11 +12,13 @@ from nas.errors import Fault, NasError, SpaceError
 from nas.space.deciders import Random, Replay, nth
 from nas.space.domains import Categorical, Domain, Value
 from nas.space.run import Rejected
-from nas.space.space import Space
+from nas.space.space import NothingAccepted, Space
 
 DRAWS = 500
 TRIES = 60  # to build one branch that the draws did not reach
 MOST_BRANCHES = 2_000
+FRUITLESS = 30  # draws in a row that show nothing but faults known already
+MISFIT = "the pieces do not fit"
 
 
 @dataclass
@@ -60,13 +62,19 @@ class _Checker:
         self.seen: dict[tuple[str, Value], tuple[str, Mapping[str, Value], Domain]] = {}
 
     def run(self, draws: int) -> Check:
-        for _ in range(draws):
+        fruitless = 0
+        while self.found.draws < draws and fruitless < FRUITLESS:
             self.found.draws += 1
+            before = len(self.faults)
             outcome = self._build({})
             if outcome is None:
                 self.found.accepted += 1
             else:
                 self.found.reasons[outcome] += 1
+            known = bool(self.faults) and len(self.faults) == before and outcome == MISFIT
+            fruitless = fruitless + 1 if known else 0
+            if not self.seen:  # there is nothing to decide
+                break
         self._branches()
         self._seeds()
         if self.faults:
@@ -96,9 +104,10 @@ class _Checker:
         for fault in problem.faults:
             where = str(fault.place and (fault.place.line, fault.place.column))
             message = f"{fault.message}\n(with {shown})" if shown else fault.message
-            # sizes differ from draw to draw: one fault a place and kind of message is enough
-            self.faults.setdefault(where + re.sub(r"\d+", "", fault.message), Fault(message, fault.place))
-        return "the pieces do not fit"
+            # sizes and words differ from draw to draw: one fault a place and kind of message is enough
+            kind = re.sub(r"\d+|'[^']*'", "", fault.message)
+            self.faults.setdefault(where + kind, Fault(message, fault.place))
+        return MISFIT
 
     def _note(self, decider: _Watched) -> None:
         """Remember, for every branch of the decisions met, a genotype that leads there."""
@@ -140,8 +149,14 @@ class _Checker:
         for name, design in self.space.seeds.items():
             try:
                 self.space.replay(design, self.rng)
+            except NothingAccepted as nothing:
+                said = f"`{nothing.reasons.most_common(1)[0][0]}` rejects it"
             except NasError as problem:
-                self.faults[f"seed {name}"] = Fault(f"{self.space.file}: the seed `{name}` is no member: {problem}")
+                said = problem.faults[0].message
+            else:
+                continue
+            place = self.space.program.seed_places.get(name)
+            self.faults[f"seed {name}"] = Fault(f"the seed `{name}` is no member of the space: {said}", place)
 
 
 class _Watched:

@@ -6,7 +6,7 @@ Names are looked up once, here: local variable, block decision, top decision, ax
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -30,7 +30,9 @@ class Names:
         top: decisions of the whole architecture.
         sized: axes of the inputs and outputs; `unsized`: axes declared for inside.
         blocks: the blocks' parameter names.
-        rule: the text is a `require` line: it sees costs, and peeks at decisions instead of drawing them.
+        rule: the text is a `require` line: it peeks at decisions instead of drawing them; `costs`: it sees costs.
+        inside: the text stands in a block, which does not see its caller.
+        misread: blocks whose header is wrong; nothing more is said of their calls.
     """
 
     locals: frozenset[str] = frozenset()
@@ -41,26 +43,26 @@ class Names:
     blocks: dict[str, tuple[str, ...]] = field(default_factory=dict)
     rule: bool = False
     costs: bool = False
+    inside: bool = False
+    misread: frozenset[str] = frozenset()
 
-    def all(self) -> Iterable[str]:
-        costs = COSTS if self.costs else ()
-        return {
-            *self.locals,
-            *self.block,
-            *self.top,
-            *self.sized,
-            *self.unsized,
-            *self.blocks,
-            *TABLE,
-            *BUILTINS,
-            *costs,
-        }
+    def values(self) -> set[str]:
+        """Names that hold something; in a rule, something that it can judge."""
+        held = {*self.locals, *self.block, *self.top, *self.sized}
+        if self.rule:
+            return held | set(COSTS if self.costs else ())
+        return held | {*self.unsized, *self.blocks, *TABLE}
 
 
 def assigned(body: list[ast.stmt]) -> frozenset[str]:
     """Names that statements assign to."""
     stores = (node for statement in body for node in ast.walk(statement) if isinstance(node, ast.Name))
     return frozenset(node.id for node in stores if isinstance(node.ctx, ast.Store))
+
+
+def weight(body: list[ast.stmt]) -> int:
+    """The steps that running statements once counts for: one, and one for every dozen of their parts."""
+    return 1 + sum(1 for statement in body for _ in ast.walk(statement)) // 12
 
 
 class Compiler:
@@ -153,11 +155,11 @@ class Compiler:
             return self.fault(call, "`range` takes one to three numbers")
         bounds = [self.expression(argument) for argument in call.args]
         inside = self._sequence(node.body)
-        name, place = node.target.id, self.text.place(call)
+        name, place, steps = node.target.id, self.text.place(call), weight(node.body)
 
         def loop(frame: Frame) -> Any:
             values = arithmetic.bounded_range([bound(frame) for bound in bounds], place)
-            frame.run.spend(len(values), place)
+            frame.run.spend(len(values) * steps, place)
             outer_loops, outer_suffix = frame.loops, frame.suffix
             result: Any = _NEXT
             for index, value in enumerate(values):
@@ -195,8 +197,8 @@ class Compiler:
             test, then, other = (self.expression(part) for part in (node.test, node.body, node.orelse))
             return lambda frame: then(frame) if test(frame) else other(frame)
         if isinstance(node, ast.List | ast.Tuple):
-            items = [self.expression(item) for item in node.elts]
-            return lambda frame: [item(frame) for item in items]
+            items, place = [self.expression(item) for item in node.elts], self.text.place(node)
+            return lambda frame: arithmetic.bounded_list(frame, [item(frame) for item in items], place)
         if isinstance(node, ast.Subscript):
             return arithmetic.index(self.expression(node.value), self.expression(node.slice), self.text.place(node))
         if isinstance(node, ast.Call):
@@ -233,7 +235,12 @@ class Compiler:
             return lambda frame: callee
         if name in BUILTINS:
             return self.fault(node, f"`{name}` is a function; call it: `{name}(…)`")
-        return self.fault(node, f"`{name}` is not known here{nearest(name, names.all())}")
+        hint = nearest(name, names.values())
+        if not hint and names.costs:
+            hint = f"; a rule reads decisions and the costs {', '.join(COSTS)}"
+        elif not hint and names.inside:
+            hint = "; a block sees its arguments and decisions, not the variables of its caller"
+        return self.fault(node, f"`{name}` is not known here{hint}")
 
     def _call(self, node: ast.Call) -> Expression:
         assert isinstance(node.func, ast.Name)
@@ -260,12 +267,16 @@ class Compiler:
             known = [argument.name for argument in TABLE[name].arguments]
             for keyword in node.keywords:
                 if keyword.arg not in (*known, "tied"):
-                    listed = f"; it has {', '.join(known)}" if known else ""
+                    listed = f"; it has {', '.join(known)}" if known else "; it has none"
                     hint = nearest(keyword.arg or "", known) or listed
                     return self.fault(keyword, f"`{name}` has no argument `{keyword.arg}`{hint}")
             return lambda frame: frame.run.call_operator(frame, name, args, keywords, site, place)
-        if name in names.all():
-            return self.fault(node.func, f"`{name}` is not something that can be called")
+        if name in names.sized or name in names.unsized:
+            return self.fault(node.func, f"`{name}` is an axis, which cannot be called; name an operator or a block")
+        if name in COSTS:
+            return self.fault(node.func, f"`{name}` is a cost, which cannot be called")
+        if name in names.misread:
+            return lambda frame: None
         callables = {*names.blocks, *TABLE, *BUILTINS, *names.block, *names.top}
         return self.fault(
             node.func, f"`{name}` is neither an operator nor a block nor a decision{nearest(name, callables)}"
@@ -280,9 +291,8 @@ class Compiler:
             )
         for keyword in node.keywords:
             if keyword.arg not in (*params, "tied"):
-                self.fault(
-                    keyword, f"block `{name}` has no argument `{keyword.arg}`{nearest(keyword.arg or '', params)}"
-                )
+                hint = nearest(keyword.arg or "", params) or f"; it has {', '.join(params) or 'none'}"
+                self.fault(keyword, f"block `{name}` has no argument `{keyword.arg}`{hint}")
 
 
 def _decision(name: str, own: bool, rule: bool) -> Expression:

@@ -48,10 +48,19 @@ class Replay:
                 self.used.add(path)
                 return value
             if not self.lenient:
-                raise GenotypeError(f"`{path}` is {domain}; the genotype says {value!r}")
+                raise GenotypeError(f"`{path}` is {domain}; the genotype says {_shown(value)}")
         if self.rest is None:
             raise GenotypeError(f"the genotype does not say `{path}`, which is {domain}")
         return self.rest.decide(path, domain)
+
+
+def _shown(value: object) -> str:
+    """A value of any type and size, for a message."""
+    try:
+        shown = repr(value)
+    except (ValueError, RecursionError):  # more digits than Python prints, or a list in itself
+        shown = f"a very long {type(value).__name__}"
+    return shown if len(shown) <= 60 else shown[:60] + "…"
 
 
 class Mutation:

@@ -56,7 +56,10 @@ class _Decision:
         if "solve" in tree.keys:
             self.fault(tree, "`solve` is not part of the language yet")
             return None
-        if len(kinds) != 1:
+        if len(kinds) > 1:
+            self.fault(tree, f"`{self.name}` has {' and '.join(f'`{kind}`' for kind in kinds)}; it takes one of them")
+            return None
+        if not kinds:
             known = sorted({option for options in _OPTIONS.values() for option in options})
             odd = next((key for key in tree.keys if key not in known), None)
             hint = f"; `{odd}` is not known{nearest(odd, known)}" if odd else ""
@@ -175,7 +178,8 @@ class _Decision:
     def _number(self, kind: str, value: Tree, tree: Tree) -> DecisionSpec | None:
         before = len(self.faults)
         if value.kind != "list" or len(value.items) != 2:
-            self.fault(value, f"`{kind}` is [low, high]; this is {value.describe()}")
+            shown = f"a list of {len(value.items)}" if value.kind == "list" else value.describe()
+            self.fault(value, f"`{kind}` is [low, high]; this is {shown}")
             return None
         log = tree.get("log")
         if log is not None and not isinstance(log.value, bool):

@@ -73,6 +73,7 @@ class BlockSpec:
     share: frozenset[str] = frozenset()
     body: Callable[[Frame], Any] = lambda frame: None
     tree: list[ast.stmt] = field(default_factory=list)
+    steps: int = 1  # that a call counts for
     reads: set[str] = field(default_factory=set)  # decisions that its equations, domains and rules mention
 
 
@@ -89,9 +90,8 @@ class Program:
     recipe: dict[str, Expression]
     max_nodes: int = 2_000
     max_depth: int = 24
-    drops_nothing: bool = (
-        False  # every weight that the equations make is used, so a partial graph's cost is a lower bound
-    )
+    drops_nothing: bool = False  # all that the equations make is used, so a partial graph's cost is a lower bound
+    seed_places: Mapping[str, Place] = field(default_factory=dict)
 
     @property
     def decisions(self) -> dict[str, DecisionSpec]:

@@ -19,7 +19,8 @@ from nas.space.values import AxisName, AxisSize, Callee, Element, Tensor, descri
 
 __all__ = ["BUILTINS", "Decider", "Frame", "Rejected", "Run"]
 
-MAX_STEPS = 100_000
+STEPS_PER_NODE = 20  # of the limit on nodes: the work that a build may take
+MAX_TENSORS = 256  # of one operator
 
 
 class Decider(Protocol):
@@ -79,7 +80,7 @@ class Run:
         self.costs: Costs | None = None
         self.finishing = False  # rules may now draw the decisions that only they read
         self.top = Frame(self, program.model, None, "")
-        self._steps = MAX_STEPS
+        self._steps = STEPS_PER_NODE * program.max_nodes
         self._waiting: dict[str, list[tuple[Frame, RuleSpec]]] = {}
         self._costly: list[tuple[Frame, RuleSpec]] = []
         self._limits: dict[str, tuple[float, RuleSpec]] = {}
@@ -180,9 +181,12 @@ class Run:
 
     def spend(self, steps: int, place: Place) -> None:
         """Count work, so that a hostile or mistaken space ends."""
-        self._steps -= steps + 1
+        self._steps -= steps
         if self._steps < 0:
-            raise error(place, f"the equations take more than {MAX_STEPS:,} steps")
+            most = STEPS_PER_NODE * self.program.max_nodes
+            raise error(
+                place, f"the equations take more than {most:,} steps; shorten the loops, or raise `limits: nodes`"
+            )
 
     def call(
         self,
@@ -199,9 +203,12 @@ class Run:
         elif isinstance(callee, Callee):
             name, bound = callee.name, {}
         else:
+            name = site.split("#")[0]
+            if isinstance(callee, str) and not isinstance(callee, AxisName):
+                hint = nearest(callee, {*TABLE, *self.program.blocks})
+                raise error(place, f"`{name}` is '{callee}' here, which is neither an operator nor a block{hint}")
             raise error(
-                place,
-                f"`{site.split('#')[0]}` holds {describe(callee)}, which cannot be called; name an operator or a block",
+                place, f"`{name}` holds {describe(callee)}, which cannot be called; name an operator or a block"
             )
         if bound:
             for key, _ in keywords:
@@ -228,6 +235,8 @@ class Run:
             if type(value) is Tensor and not rest:
                 tensors.append(value.id)
             elif type(value) is list and value and type(value[0]) is Tensor and not rest:
+                if len(tensors) + len(value) > MAX_TENSORS:
+                    raise error(place, f"`{name}` takes {len(tensors) + len(value):,} tensors; at most {MAX_TENSORS}")
                 tensors.extend(_ids(name, value, place))
             elif isinstance(value, Tensor):
                 raise error(place, f"`{name}` takes its tensors before its other arguments")
@@ -281,7 +290,7 @@ class Run:
         indirect: bool = False,
     ) -> Any:
         block = self.program.blocks[name]
-        self.spend(1, place)
+        self.spend(block.steps, place)
         params = block.params
         if len(args) > len(params):
             raise error(place, f"block `{name}` takes {len(params)} arguments ({', '.join(params)}), got {len(args)}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from nas.graph.operators import TABLE
-from nas.space.reader import LIMITS
+from nas.space.declarations import LIMITS
 
 _NAME = {"type": "string", "pattern": "^[A-Za-z][A-Za-z0-9_]*$"}
 _EQUATIONS = {"type": "string", "description": "Equations in Python syntax; write them after `|`."}

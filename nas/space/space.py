@@ -10,7 +10,7 @@ from math import inf, prod
 from random import Random as Generator
 from typing import TYPE_CHECKING, Any
 
-from nas.errors import Fault, ShapeError, SpaceError, nearest
+from nas.errors import Fault, Place, ShapeError, SpaceError, nearest
 from nas.graph.builder import Builder
 from nas.graph.cost import costs
 from nas.graph.simplify import simplify
@@ -29,6 +29,12 @@ ASSUMED_SIZE = 64  # of an axis that neither a task nor the file's `sizes` gives
 MAX_DRAWS = 20_000
 
 Genotype = Mapping[str, Value]
+
+
+class NothingAccepted(SpaceError):
+    """None of many draws is accepted; `reasons` counts what rejected them."""
+
+    reasons: Counter[str]
 
 
 @dataclass(frozen=True)
@@ -87,6 +93,17 @@ class Space:
                         f"{self.file}: the axis `{axis}` would be {sizes[axis]} and {size}; one name means one size, use two names"
                     )
         return replace(self, sizes=sizes, assumed=())
+
+    def with_sizes(self, sizes: Mapping[str, int]) -> Space:
+        """The space with some axis sizes given by name. Raises: SpaceError: not an axis, or not a size."""
+        for axis, size in sizes.items():
+            if axis not in self.sizes:
+                hint = nearest(axis, self.sizes)
+                raise SpaceError(f"`{axis}` is not an axis of {self.name}, which has {', '.join(self.sizes)}{hint}")
+            if isinstance(size, bool) or not isinstance(size, int) or size < 1:
+                raise SpaceError(f"the size of `{axis}` is a positive integer, got {size!r}")
+        assumed = tuple(axis for axis in self.assumed if axis not in sizes)
+        return replace(self, sizes={**self.sizes, **sizes}, assumed=assumed)
 
     @cached_property
     def input_shapes(self) -> tuple[tuple[int, ...], ...]:
@@ -175,15 +192,30 @@ class Space:
 
     def _until_accepted(self, decider: Any, attempts: int = MAX_DRAWS) -> Architecture:
         reasons: Counter[str] = Counter()
-        for _ in range(attempts):
+        for draws in range(1, attempts + 1):
             try:
                 return self.build(decider())
             except Rejected as rejected:
                 reasons[rejected.rule] += 1
+                if not rejected.genotype:  # nothing was drawn, so nothing will change
+                    attempts = draws
+                    break
         listed = "\n".join(f"  {count / attempts:7.1%}  {rule}" for rule, count in reasons.most_common(5))
-        raise SpaceError(
-            f"{self.file}: none of {attempts:,} draws is accepted; loosen the rules, or check them for a contradiction:\n{listed}"
-        )
+        place = self._rule_place(reasons.most_common(1)[0][0])
+        where = "" if place else f"{self.file}: "
+        if attempts == 1:
+            said = f"{where}the space has one candidate, without a decision, and it is rejected:\n{listed}"
+        else:
+            advice = "loosen the rules and limits, or check them for a contradiction"
+            said = f"{where}none of {attempts:,} draws is accepted; {advice}:\n{listed}"
+        nothing = NothingAccepted(Fault(said, place))
+        nothing.reasons = reasons
+        raise nothing
+
+    def _rule_place(self, text: str) -> Place | None:
+        """Where a rule stands that rejects."""
+        blocks = (self.program.model, *self.program.blocks.values())
+        return next((rule.place for block in blocks for rule in block.rules if rule.text == text), None)
 
     def replay(self, genotype: Genotype, rng: Generator | None = None) -> Architecture:
         """The architecture of a genotype; with `rng`, of a partial one, the rest drawn until the rules accept.

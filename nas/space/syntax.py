@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
+import re
 import warnings
 from dataclasses import dataclass
+from functools import cached_property
 
 from nas.errors import Fault, Place
 from nas.space.yaml_tree import Tree
@@ -12,7 +14,7 @@ from nas.space.yaml_tree import Tree
 MAX_CHARACTERS = 20_000
 MAX_NESTING = 40
 
-_STATEMENTS = "assignment, `for … in range(…)`, `if`, `return`"
+_STATEMENTS = "it has assignments, `for … in range(…)`, `if` and `return`"
 _ALLOWED: tuple[type[ast.AST], ...] = (
     ast.Module, ast.Expression, ast.Assign, ast.AugAssign, ast.For, ast.If, ast.Return, ast.IfExp,
     ast.Name, ast.Constant, ast.Call, ast.keyword, ast.List, ast.Tuple, ast.Subscript,
@@ -22,16 +24,17 @@ _ALLOWED: tuple[type[ast.AST], ...] = (
     ast.Eq, ast.NotEq, ast.Lt, ast.LtE, ast.Gt, ast.GtE, ast.In, ast.NotIn,
 )  # fmt: skip
 _NAMES = {
-    ast.Import: "`import`", ast.ImportFrom: "`import`", ast.Attribute: "attribute access (`.`)", ast.Lambda: "`lambda`",
-    ast.FunctionDef: "`def`", ast.ClassDef: "`class`", ast.While: "`while`", ast.ListComp: "a comprehension",
-    ast.GeneratorExp: "a comprehension", ast.DictComp: "a comprehension", ast.SetComp: "a comprehension",
-    ast.Dict: "a dict", ast.Set: "a set", ast.JoinedStr: "an f-string", ast.Starred: "`*`", ast.NamedExpr: "`:=`",
-    ast.Try: "`try`", ast.With: "`with`", ast.Expr: "an expression whose result is not used", ast.Slice: "a slice",
-    ast.Pass: "`pass`", ast.Delete: "`del`", ast.Global: "`global`", ast.Assert: "`assert`", ast.Raise: "`raise`",
-    ast.MatMult: "`@`", ast.Is: "`is` (write `==`)", ast.IsNot: "`is not` (write `!=`)", ast.Break: "`break`",
-    ast.Continue: "`continue`", ast.AnnAssign: "a type annotation", ast.BitOr: "`|` (write `or`)",
-    ast.BitAnd: "`&` (write `and`)", ast.BitXor: "`^` (powers are `**`)", ast.LShift: "`<<`", ast.RShift: "`>>`",
-    ast.Invert: "`~` (write `not`)", ast.Await: "`await`", ast.Yield: "`yield`",
+    ast.Import: "`import`", ast.ImportFrom: "`import`", ast.Lambda: "`lambda`", ast.FunctionDef: "`def`; write a block",
+    ast.ClassDef: "`class`", ast.While: "`while`", ast.ListComp: "comprehensions", ast.GeneratorExp: "comprehensions",
+    ast.DictComp: "comprehensions", ast.SetComp: "comprehensions", ast.Dict: "dicts", ast.Set: "sets",
+    ast.JoinedStr: "f-strings", ast.Starred: "`*` before a value", ast.NamedExpr: "`:=`", ast.Try: "`try`", ast.With: "`with`",
+    ast.Slice: "slices", ast.Pass: "`pass`", ast.Delete: "`del`", ast.Global: "`global`", ast.Nonlocal: "`nonlocal`",
+    ast.Assert: "`assert`", ast.Raise: "`raise`", ast.Break: "`break`", ast.Continue: "`continue`", ast.Match: "`match`",
+    ast.AnnAssign: "type annotations", ast.Await: "`await`", ast.Yield: "`yield`", ast.YieldFrom: "`yield`",
+    ast.AsyncFunctionDef: "`async`", ast.AsyncFor: "`async`", ast.AsyncWith: "`async`",
+    ast.MatMult: "`@`", ast.Is: "`is`; write `==`", ast.IsNot: "`is not`; write `!=`", ast.BitOr: "`|`; write `or`",
+    ast.BitAnd: "`&`; write `and`", ast.BitXor: "`^`; powers are `**`", ast.LShift: "`<<`", ast.RShift: "`>>`",
+    ast.Invert: "`~`; write `not`",
 }  # fmt: skip
 
 
@@ -45,11 +48,17 @@ class Text:
     line: int  # 1-based line of the first line of `text`
     indent: int  # columns before each line of `text`
     first_indent: int  # columns before the first line
+    whole: Place | None = None  # where columns are not those of the file: the place of everything
+
+    @cached_property
+    def rows(self) -> list[str]:
+        """The lines of `text`."""
+        return self.text.split("\n")
 
     def place(self, node: ast.AST) -> Place:
         """Where a node of the parsed text stands in the file."""
         line = getattr(node, "lineno", 1)
-        source = self.text.split("\n")[line - 1] if line <= self.text.count("\n") + 1 else ""
+        source = self.rows[line - 1] if line <= len(self.rows) else ""
         start = _characters(source, getattr(node, "col_offset", 0))
         end_line, end_byte = getattr(node, "end_lineno", line), getattr(node, "end_col_offset", None)
         end = _characters(source, end_byte) if end_byte is not None and end_line == line else len(source)
@@ -57,6 +66,8 @@ class Text:
 
     def at(self, line: int, column: int, width: int = 1) -> Place:
         """The place of 1-based `line` and 0-based `column` of the text."""
+        if self.whole is not None:
+            return self.whole
         number = self.line + line - 1
         shown = self.lines[number - 1] if 0 < number <= len(self.lines) else ""
         indent = self.first_indent if line == 1 else self.indent
@@ -69,7 +80,8 @@ def text_of(tree: Tree, lines: tuple[str, ...]) -> Text:
     if tree.style == "|":
         return Text(tree.text, place.file, lines, tree.content_line, tree.content_indent, tree.content_indent)
     start = place.column - 1 + (1 if tree.style else 0)
-    return Text(tree.text, place.file, lines, place.line, start, start)
+    exact = place.text[start : start + len(tree.text)] == tree.text  # no escapes, no lines joined
+    return Text(tree.text, place.file, lines, place.line, start, start, None if exact else place)
 
 
 def parse_body(text: Text, faults: list[Fault]) -> list[ast.stmt] | None:
@@ -103,18 +115,71 @@ def _parse(text: Text, mode: str, faults: list[Fault]) -> ast.AST | None:
             warnings.simplefilter("ignore")
             tree: ast.AST = ast.parse(text.text, mode=mode)
     except SyntaxError as problem:
-        line, column = problem.lineno or 1, max((problem.offset or 1) - 1, 0)
-        message = (problem.msg or "").split(". Perhaps")[0].replace("invalid syntax", "this is not an equation")
-        faults.append(Fault(f"{message or 'this is not an equation'}", text.at(line, column)))
+        faults.append(_unreadable(problem, text, mode))
         return None
     except (RecursionError, MemoryError, ValueError):
-        faults.append(
-            Fault(f"this is nested deeper than {MAX_NESTING}, or holds a number too long to read", text.at(1, 0))
-        )
+        faults.append(Fault(f"this is nested deeper than {MAX_NESTING}", text.at(1, 0)))
         return None
     before = len(faults)
     _check(tree, text, faults, 0)
     return tree if len(faults) == before else None
+
+
+_PLAIN = {
+    "≤": "<=", "≥": ">=", "≠": "!=", "×": "*", "·": "*", "−": "-", "–": "-", "÷": "/", "²": "**2",
+    **dict.fromkeys("“”„«»‘’‚`", '"'),
+}  # fmt: skip
+_SAYINGS = {
+    r"unexpected indent": "this line is indented, and no `for` or `if` is above it",
+    r"unindent does not match": "this line is indented like none of those above it",
+    r"inconsistent use of tabs": "tabs and spaces mix here; indent with spaces",
+    r"expected an indented block after '(\w+)'": "below the `{}` above an indented line is missing",
+    r"expected '(.+)'": "a `{}` is missing here",
+    r"'(.)' was never closed": "this `{}` is not closed",
+    r"unmatched '(.)'": "this `{}` closes nothing",
+    r"unterminated string": "the text in quotes that begins here has no closing quote",
+    r"closing parenthesis '(.)' does not match opening parenthesis '(.)'": "this `{}` cannot close the `{}`",
+    r"leading zeros": "a number does not begin with 0",
+    r"positional argument follows keyword": "an argument without a name stands behind one with a name; it comes first",
+}
+
+
+def _unreadable(problem: SyntaxError, text: Text, mode: str) -> Fault:
+    """What Python's parser says, at the place where it says it."""
+    said = problem.msg or ""
+    line = max(problem.lineno or 1, 1)
+    row = text.rows[line - 1] if line <= len(text.rows) else ""
+    column = (problem.offset or 0) - 1
+    if isinstance(problem, IndentationError):
+        column = len(row) - len(row.lstrip())
+        return Fault(_said(said), text.at(line, column))
+    if column < 0:  # the text ends where more was expected
+        return Fault("something is missing at the end", text.at(line, max(len(row.rstrip()) - 1, 0)))
+    if row[column : column + 1] == "=" and row[column + 1 : column + 2] != "=" and mode == "eval":
+        return Fault("`=` does not compare; write `==`", text.at(line, column))
+    if "'==' or ':=' instead of '='" in said:
+        return Fault("`=` does not compare; write `==`", text.at(line, column))
+    if said.startswith("cannot assign to"):
+        return Fault("on the left of `=` stands a name", text.at(line, column))
+    if said.startswith("Exceeds the limit"):
+        return Fault("numbers end at 1e18", text.at(line, column))
+    return Fault(_said(said), text.at(line, column))
+
+
+def _said(said: str) -> str:
+    """The parser's words in ours."""
+    if said.startswith("invalid syntax") or not said:
+        return "this cannot be read from here on"
+    character = re.match(r"invalid (?:non-printable )?character (?:'(.)' )?\(?U\+([0-9A-F]+)", said)
+    if character is not None:
+        shown = f"`{character.group(1)}`" if character.group(1) else f"the character U+{character.group(2)}"
+        plain = _PLAIN.get(character.group(1) or "")
+        return f"{shown} is none of the language's characters" + (f"; write `{plain}`" if plain else "")
+    for pattern, ours in _SAYINGS.items():
+        match = re.match(pattern, said)
+        if match is not None:
+            return ours.format(*match.groups())
+    return re.sub(r" on line \d+", "", said.split(". ")[0])
 
 
 def _check(node: ast.AST, text: Text, faults: list[Fault], depth: int) -> None:
@@ -137,8 +202,12 @@ def _check(node: ast.AST, text: Text, faults: list[Fault], depth: int) -> None:
 def _problem(node: ast.AST) -> str | None:
     """What of the language's rules a single node breaks."""
     if not isinstance(node, _ALLOWED):
+        if isinstance(node, ast.Expr):
+            return "nothing uses this result; assign it to a name, or return it"
+        if isinstance(node, ast.Attribute):
+            return "the language has no `.`; a size is `size(x, axis)`, an operator is called by its name"
         name = _NAMES.get(type(node), f"`{type(node).__name__.lower()}`")
-        return f"the language has no {name}; it has {_STATEMENTS} and plain arithmetic"
+        return f"the language has no {name}" if ";" in name else f"the language has no {name}; {_STATEMENTS}"
     if isinstance(node, ast.Constant):
         if isinstance(node.value, bytes | complex) or node.value is Ellipsis:
             return "a value is a number, a word in quotes, True, False or None"
@@ -160,15 +229,17 @@ def _problem(node: ast.AST) -> str | None:
         if not isinstance(node.target, ast.Name):
             return "assign to a name"
     elif isinstance(node, ast.Call):
+        if isinstance(node.func, ast.Attribute):
+            return f"the language has no methods; call an operator by its name: `{node.func.attr}(…)`"
         if not isinstance(node.func, ast.Name):
             return "call an operator, a block or a decision by its name"
         if any(keyword.arg is None for keyword in node.keywords):
-            return "the language has no `**`"
+            return "the language has no `**` before an argument"
     elif isinstance(node, ast.Return):
         if node.value is None:
             return "`return` needs a value"
     elif isinstance(node, ast.Name) and node.id.startswith("_"):
-        return f"`{node.id}`: names do not start with an underscore"
+        return f"`{node.id}`: a name does not start with an underscore"
     return None
 
 

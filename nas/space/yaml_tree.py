@@ -15,8 +15,10 @@ from typing import Any
 import yaml
 
 from nas.errors import Fault, NasError, Place
+from nas.space.yaml_faults import explain
 
-MAX_CHARACTERS = 1_000_000
+MAX_CHARACTERS = 200_000
+MAX_VALUES = 20_000
 MAX_DEPTH = 32
 
 _INTEGER = re.compile(r"[-+]?[0-9]+\Z|0o[0-7]+\Z|0x[0-9a-fA-F]+\Z")
@@ -39,6 +41,7 @@ class Tree:
         items: of a list.
         keys: of a mapping, the keys' own places and the values by key.
         style: "" plain, quotes, "|" or ">".
+        rows: lines that a plain or quoted scalar spans.
     """
 
     kind: str
@@ -48,6 +51,7 @@ class Tree:
     items: list[Tree] = field(default_factory=list)
     keys: dict[str, tuple[Place, Tree]] = field(default_factory=dict)
     style: str = ""
+    rows: int = 1
     content_line: int = 0  # of a "|" scalar: the 1-based line and the indent of its text
     content_indent: int = 0
 
@@ -99,8 +103,7 @@ class _Reader:
         self.faults: list[Fault] = []
 
     def place(self, mark: Any, width: int = 1) -> Place:
-        if mark is None:
-            return Place(self.file, 1, 1)
+        """The place of a `line` and `column` that count from 0."""
         line = self.lines[mark.line] if mark.line < len(self.lines) else ""
         return Place(self.file, mark.line + 1, mark.column + 1, line, width)
 
@@ -108,14 +111,9 @@ class _Reader:
         try:
             self._refuse_references()
             node = yaml.compose(self.text, Loader=yaml.SafeLoader)
-        except yaml.MarkedYAMLError as problem:
-            mark = problem.problem_mark or problem.context_mark
-            message = f"this is not YAML: {problem.problem or problem.context}"
-            if problem.problem and "cannot start any token" in problem.problem and "\\t" in problem.problem:
-                message = "YAML indents with spaces, a tab stands here"
-            raise self.error(Fault(message, self.place(mark) if mark else None)) from None
         except yaml.YAMLError as problem:
-            raise self.error(f"{self.file}: this is not YAML: {problem}") from None
+            found = explain(problem, self.text, self.lines)
+            raise self.error(Fault(found.message, self.place(found))) from None
         except RecursionError:
             raise self.error(f"{self.file}: nested deeper than {MAX_DEPTH} levels") from None
         if node is None:
@@ -126,9 +124,12 @@ class _Reader:
         return tree
 
     def _refuse_references(self) -> None:
-        """Before anything is built: no anchors, aliases, tags, no depth that could exhaust us."""
+        """Before anything is built: no anchors, aliases, tags, no depth or length that could exhaust us."""
         depth = 0
-        for event in yaml.parse(self.text, Loader=yaml.SafeLoader):
+        for number, event in enumerate(yaml.parse(self.text, Loader=yaml.SafeLoader)):
+            if number > MAX_VALUES:
+                message = f"more than {MAX_VALUES:,} values; this is not a file written by hand"
+                raise self.error(Fault(message, self.place(event.start_mark)))
             if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
                 raise self.error(
                     Fault(
@@ -138,8 +139,9 @@ class _Reader:
                 )
             tag = getattr(event, "tag", None)
             if tag and not isinstance(event, yaml.DocumentStartEvent):
+                shown = tag.replace("tag:yaml.org,2002:", "!!")
                 raise self.error(
-                    Fault(f"tags (`{tag}`) are not used here; write the value alone", self.place(event.start_mark))
+                    Fault(f"tags (`{shown}`) are not used here; write the value alone", self.place(event.start_mark))
                 )
             if isinstance(event, yaml.CollectionStartEvent):
                 depth += 1
@@ -171,15 +173,16 @@ class _Reader:
 
     def _scalar(self, node: yaml.ScalarNode) -> Tree:
         style = node.style or ""
-        one_line = node.start_mark.line == node.end_mark.line
-        width = node.end_mark.column - node.start_mark.column if one_line else 1
-        tree = Tree("scalar", self.place(node.start_mark, max(1, width)), text=node.value, style=style)
+        rows = node.end_mark.line - node.start_mark.line + 1
+        width = node.end_mark.column - node.start_mark.column if rows == 1 else 1
+        tree = Tree("scalar", self.place(node.start_mark, max(1, width)), text=node.value, style=style, rows=rows)
         tree.value = node.value if style else _core(node.value)
-        if style in ("|", ">"):
-            tree.content_line = node.start_mark.line + 2
-            for line in self.lines[node.start_mark.line + 1 : node.end_mark.line + 1]:
-                if line.strip():
-                    tree.content_indent = len(line) - len(line.lstrip(" "))
+        if style == "|":
+            first = node.start_mark.line + 1
+            tree.content_line = first + 1
+            for line, text in zip(self.lines[first:], node.value.split("\n"), strict=False):
+                if text.strip():
+                    tree.content_indent = len(line) - len(text)
                     break
         return tree
 
@@ -195,9 +198,12 @@ class _Reader:
                 continue
             if plain and len(waiting) > 1 and text.count("(") == text.count(")"):
                 first, last = waiting[0].place, waiting[-1].place
-                width = last.column + last.width - first.column if first.line == last.line else first.width
+                rows = last.line - first.line + 1
+                width = last.column + last.width - first.column if rows == 1 else first.width
+                if rows == 1:  # as written, so that columns are right
+                    text = first.text[first.column - 1 : first.column - 1 + width]
                 place = Place(first.file, first.line, first.column, first.text, width)
-                joined.append(Tree("scalar", place, value=text, text=text))
+                joined.append(Tree("scalar", place, value=text, text=text, rows=rows))
             else:
                 joined.extend(waiting)
             waiting = []
