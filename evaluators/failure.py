@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import traceback
+from pathlib import Path
 
 from nas.study.candidate import State
 
@@ -33,7 +34,11 @@ def classify(error: Exception) -> tuple[State, str]:
     if full or isinstance(error, MemoryError):
         return "out_of_memory", summary
     frames = traceback.extract_tb(error.__traceback__)
-    # What torch does inside says less than where the model called it.
-    own = [frame for frame in frames if "/torch/" not in frame.filename.replace(os.sep, "/")] or frames
+    # What torch does inside, and the loop around, say less than the line of the model.
+    own = [frame for frame in frames if not _is_ours(frame.filename)] or frames
     text = "".join(traceback.format_list(own)).rstrip().splitlines()
     return "crashed", "\n".join([summary, *text[-LAST_LINES:]])
+
+
+def _is_ours(file: str) -> bool:
+    return "/torch/" in file.replace(os.sep, "/") or Path(file).parent == Path(__file__).parent

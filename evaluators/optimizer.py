@@ -1,14 +1,119 @@
-"""Optimisers of a recipe, fused into one kernel where torch can."""
+"""Optimisers of a recipe: torch's functional ones, fused into one kernel per group of weights.
+
+Torch's optimiser classes import its compiler and sympy when the first one is made, which costs each worker more time than
+many a candidate trains. The functions under them are the same arithmetic.
+"""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import final
+
 import torch
-from torch import nn
-from torch.optim import SGD, Adam, AdamW, Optimizer
+from torch import Tensor, nn
+from torch.optim.adam import adam
+from torch.optim.adamw import adamw
+from torch.optim.sgd import sgd
 
 from evaluators.recipe import Recipe
 
 FUSED_ON = ("cpu", "cuda")
+EPS = 1e-8
+
+
+@dataclass
+class Group:
+    """Weights with one weight decay."""
+
+    weights: list[Tensor]
+    weight_decay: float
+
+
+class Optimizer(ABC):
+    """Takes steps along the gradients; a weight without one stays as it is."""
+
+    def __init__(self, groups: list[Group], recipe: Recipe) -> None:
+        self.groups, self.recipe = groups, recipe
+        self.weights = [weight for group in groups for weight in group.weights]
+        self.fused = all(w.device.type in FUSED_ON and torch.is_floating_point(w) for w in self.weights)
+
+    @torch.no_grad()
+    def step(self, lr: float) -> None:
+        """Change the weights, and forget the gradients."""
+        for number, group in enumerate(self.groups):
+            live = [place for place, weight in enumerate(group.weights) if weight.grad is not None]
+            if live:
+                self._update(number, group, live, lr)
+        for weight in self.weights:
+            weight.grad = None
+
+    @abstractmethod
+    def _update(self, number: int, group: Group, live: list[int], lr: float) -> None:
+        """Change the weights of group `number` at the places `live`, which have gradients."""
+
+
+@final
+class Adam(Optimizer):
+    """Adam, and AdamW for the recipe's `adamw`."""
+
+    def __init__(self, groups: list[Group], recipe: Recipe) -> None:
+        super().__init__(groups, recipe)
+        self.function = adamw if recipe.optimizer == "adamw" else adam
+        self.first = [[torch.zeros_like(w) for w in group.weights] for group in groups]
+        self.second = [[torch.zeros_like(w) for w in group.weights] for group in groups]
+        self.steps = [[torch.zeros((), device=w.device) for w in group.weights] for group in groups]
+
+    def _update(self, number: int, group: Group, live: list[int], lr: float) -> None:
+        first, second, steps = self.first[number], self.second[number], self.steps[number]
+        self.function(
+            [group.weights[place] for place in live],
+            [gradient for place in live if (gradient := group.weights[place].grad) is not None],
+            [first[place] for place in live],
+            [second[place] for place in live],
+            [],
+            [steps[place] for place in live],
+            fused=self.fused,
+            amsgrad=False,
+            beta1=self.recipe.beta1,
+            beta2=self.recipe.beta2,
+            lr=lr,
+            weight_decay=group.weight_decay,
+            eps=EPS,
+            maximize=False,
+        )
+
+
+@final
+class Sgd(Optimizer):
+    """Stochastic gradient descent, with momentum unless that is 0."""
+
+    def __init__(self, groups: list[Group], recipe: Recipe) -> None:
+        super().__init__(groups, recipe)
+        self.momenta: list[list[Tensor | None]] = [[None] * len(group.weights) for group in groups]
+
+    def _update(self, number: int, group: Group, live: list[int], lr: float) -> None:
+        momenta = [self.momenta[number][place] for place in live]
+        # Fused, a first step and a later one cannot share a call.
+        for begun in (False, True):
+            chosen = [(place, m) for place, m in zip(live, momenta, strict=True) if (m is not None) == begun]
+            if not chosen:
+                continue
+            buffers = [m for _, m in chosen]
+            sgd(
+                [group.weights[place] for place, _ in chosen],
+                [gradient for place, _ in chosen if (gradient := group.weights[place].grad) is not None],
+                buffers,
+                fused=self.fused,
+                weight_decay=group.weight_decay,
+                momentum=self.recipe.momentum,
+                lr=lr,
+                dampening=0.0,
+                nesterov=self.recipe.nesterov,
+                maximize=False,
+            )
+            for (place, _), buffer in zip(chosen, buffers, strict=True):
+                self.momenta[number][place] = buffer
 
 
 def make_optimizer(module: nn.Module, recipe: Recipe) -> Optimizer | None:
@@ -17,15 +122,9 @@ def make_optimizer(module: nn.Module, recipe: Recipe) -> Optimizer | None:
     Weight decay acts on weights of two or more axes only: on norms, biases and scales it pulls towards nothing useful.
     """
     trained = [weight for weight in module.parameters() if weight.requires_grad]
-    if not trained:
+    matrices = Group([weight for weight in trained if weight.ndim >= 2], recipe.weight_decay)
+    vectors = Group([weight for weight in trained if weight.ndim < 2], 0.0)
+    groups = [group for group in (matrices, vectors) if group.weights]
+    if not groups:
         return None
-    groups = [
-        {"params": [weight for weight in trained if weight.ndim >= 2], "weight_decay": recipe.weight_decay},
-        {"params": [weight for weight in trained if weight.ndim < 2], "weight_decay": 0.0},
-    ]
-    groups = [group for group in groups if group["params"]]
-    fused = all(weight.device.type in FUSED_ON and torch.is_floating_point(weight) for weight in trained)
-    if recipe.optimizer == "sgd":
-        return SGD(groups, lr=recipe.lr, momentum=recipe.momentum, nesterov=recipe.nesterov, fused=fused)
-    kind = AdamW if recipe.optimizer == "adamw" else Adam
-    return kind(groups, lr=recipe.lr, betas=(recipe.beta1, recipe.beta2), fused=fused)
+    return Sgd(groups, recipe) if recipe.optimizer == "sgd" else Adam(groups, recipe)

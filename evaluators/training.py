@@ -156,10 +156,7 @@ class _Session:
                 loss.backward()  # type: ignore[no-untyped-call]
                 if recipe.clip is not None:
                     nn.utils.clip_grad_norm_(module.parameters(), recipe.clip)
-                for group in optimizer.param_groups:
-                    group["lr"] = rate(recipe, step - 1, steps)
-                optimizer.step()
-                optimizer.zero_grad(set_to_none=True)
+                optimizer.step(rate(recipe, step - 1, steps))
             loss_sum += loss.detach()
             summed += 1
             if self.timeout_s is not None and time.perf_counter() - self.started > self.timeout_s:

@@ -9,7 +9,6 @@ import torch
 from torch.optim import lr_scheduler
 
 from evaluators.budget import check_budget, plan
-from evaluators.optimizer import make_optimizer
 from evaluators.recipe import RANGES, Recipe, check_recipe
 from evaluators.schedule import rate
 from nas.errors import ExperimentError
@@ -135,15 +134,3 @@ def test_budget_errors(budget: Any, message: str) -> None:
 def test_rungs_lie_inside_the_budget() -> None:
     with pytest.raises(ExperimentError, match="rung 40 is not between 1 and the whole budget of 30 epochs"):
         check_budget({"epochs": 30}, (10, 40))
-
-
-@pytest.mark.parametrize("optimizer", ["adamw", "adam", "sgd"])
-def test_weight_decay_spares_vectors_and_frozen_weights_are_left_out(optimizer: Any) -> None:
-    module = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.LayerNorm(4))
-    module[0].weight.requires_grad_(True)
-    made = make_optimizer(module, Recipe(optimizer=optimizer, weight_decay=0.3))
-    assert made is not None
-    assert [(len(group["params"]), group["weight_decay"]) for group in made.param_groups] == [(1, 0.3), (3, 0.0)]
-    assert all(group["fused"] for group in made.param_groups)
-    module.requires_grad_(False)
-    assert make_optimizer(module, Recipe(optimizer=optimizer)) is None
