@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import random
 
+from node_by_node import type_
+
 from nas.graph.builder import Builder
 from nas.graph.graph import Call, Graph
-from tests.codegen.reference import type_
 
 _KINDS = ("mlp", "mlp", "act", "add", "multiply", "norm", "split", "concat", "tokens", "twice", "drop", "kan", "call")
 _POINTWISE = ("relu", "gelu", "tanh", "silu")

@@ -8,11 +8,11 @@ import traceback
 
 import pytest
 import torch
+from node_by_node import type_
 
 from nas.codegen import build, layers, module, naming, source, weight_paths
 from nas.codegen.templates import constructor, filled, grammar, taken_apart
 from nas.graph.builder import Builder
-from tests.codegen.reference import type_
 
 
 def text(hidden: int = 3) -> str:

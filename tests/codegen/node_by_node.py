@@ -10,7 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from nas.codegen import weight_paths
+from nas.codegen import build, source, weight_paths
+from nas.codegen.fresh import same_bits
 from nas.graph.graph import Graph, Node
 from nas.graph.operators import TABLE
 from nas.graph.types import Axis, TensorType
@@ -76,3 +77,33 @@ def as_tuple(result: Any) -> tuple[Tensor, ...]:
 
 def examples(graph: Graph, batch: int = 3) -> list[Tensor]:
     return [torch.randn(batch, *graph.nodes[i].type.shape) for i in graph.inputs]
+
+
+def check(graph: Graph) -> str:
+    """The source gives the graph's function bit for bit, in evaluation and in training, and its parameters."""
+    text = source(graph)
+    torch.manual_seed(0)
+    reference, model = Reference(graph), build(text)
+    copy_weights(reference, model)
+    inputs = examples(graph)
+    for training in (False, True):
+        reference.train(training)
+        model.train(training)
+        torch.manual_seed(1)
+        expected = reference(*inputs)
+        torch.manual_seed(1)
+        found = as_tuple(model(*inputs))
+        assert len(found) == len(expected)
+        for mine, other in zip(found, expected, strict=True):
+            assert same_bits(mine.detach(), other.detach()), text
+    unique = {node.weights or node.id: node for node in graph.nodes if node.op != "input"}
+    params = 0
+    for node in unique.values():
+        types = tuple(graph.nodes[i].type for i in node.inputs)
+        params += sum(w.size for w in TABLE[node.op].weights(types, dict(node.attrs)) if not w.buffer)
+    assert sum(p.numel() for p in model.parameters()) == params, text
+    again = build(text)
+    again.load_state_dict(model.state_dict())
+    for key, tensor in again.state_dict().items():
+        assert same_bits(tensor, model.state_dict()[key]), key
+    return text

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import textwrap
 
+from node_by_node import check, type_
+
 from nas.codegen import source
 from nas.graph.builder import Builder
 from nas.graph.graph import Call, Graph
-from tests.codegen.reference import type_
-from tests.codegen.test_source import check
 
 
 def residual(builder: Builder, x: int, width: int, hidden: int, scope: tuple[Call, ...], key: str) -> int:

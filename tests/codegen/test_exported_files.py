@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 import torch
+from node_by_node import type_
+from random_programs import random_program
 
 from nas.codegen import Exported, build, export, fresh, source, verify
 from nas.codegen.exported import exported_text
@@ -16,8 +18,6 @@ from nas.errors import NasError, WorkFailed
 from nas.graph.builder import Builder
 from nas.graph.graph import Graph
 from nas.graph.simplify import simplify
-from tests.codegen.random_programs import random_program
-from tests.codegen.reference import type_
 
 torch.set_num_threads(1)
 SHAPE = (4, 6)
