@@ -17,13 +17,6 @@ from evaluators.engines import RayLocal
 from evaluators.engines import ray as ray_engine
 from nas.errors import ExperimentError, TaskError, WorkFailed
 
-# Ray leaves sockets and processes to its own shutdown; what Python finds still open then is not ours.
-pytestmark = [
-    pytest.mark.filterwarnings("ignore::ResourceWarning"),
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
-    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
-    pytest.mark.filterwarnings("ignore::FutureWarning"),
-]
 ROOT = Path(__file__).parents[2]
 
 

@@ -88,3 +88,5 @@ def test_errors(options: dict[str, object], message: str) -> None:
 def test_too_few_samples() -> None:
     with pytest.raises(TaskError, match="2 samples cannot be divided"):
         divide(2)
+    with pytest.raises(TaskError, match="1 training samples cannot be divided further"):
+        divide(3, given=np.array(["train", "test", "test"]))
