@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from random import Random as Generator
 
 from nas.errors import Fault, NasError, SpaceError
-from nas.space.deciders import Random, Replay, nth
+from nas.space.deciders import Random, Replay
 from nas.space.domains import Categorical, Domain, Value
 from nas.space.run import Rejected
 from nas.space.space import NothingAccepted, Space
@@ -181,5 +181,5 @@ def _place(path: str) -> str:
 def _branches(domain: Domain) -> list[Value]:
     if isinstance(domain, Categorical):
         return list(domain.options)
-    last = nth(domain, int(domain.size) - 1) if domain.size != float("inf") else domain.high
+    last = domain.nth(int(domain.size) - 1) if domain.size != float("inf") else domain.high
     return list(dict.fromkeys((domain.low, last)))

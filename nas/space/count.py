@@ -12,12 +12,10 @@ from nas.errors import Place, ShapeError, SpaceError
 from nas.graph.builder import Builder
 from nas.graph.graph import Node
 from nas.graph.types import TensorType
-from nas.space.deciders import nth
 from nas.space.domains import Domain, Value
 from nas.space.program import Expression
 from nas.space.run import Frame, Rejected, Run, constant
 from nas.space.space import Space
-from nas.space.termination import reachable_blocks
 from nas.space.values import Element, Tensor
 
 MAX_RUNS = 20_000
@@ -82,7 +80,7 @@ class _Script:
     def decide(self, path: str, domain: Domain) -> Value:
         if domain.size == inf:
             raise OverflowError
-        return nth(domain, self.branch(int(domain.size)))
+        return domain.nth(self.branch(int(domain.size)))
 
     def following(self) -> list[int] | None:
         """The positions of the next way, None after the last."""
@@ -102,7 +100,7 @@ class _Counter:
         self.runs = 0
         self.outcomes: dict[Any, list[tuple[Outcome, int]]] = {}
         program = space.program
-        self.reach = {name: {name, *reachable_blocks(program, name)} for name in program.blocks}
+        self.reach = {name: {name, *program.reach[name]} for name in program.blocks}
         self.reads = {name: self._top_reads(reach) for name, reach in self.reach.items()}
         self.shared = set().union(program.model.share, *(block.share for block in program.blocks.values()))
 
@@ -296,4 +294,4 @@ class _Probe:
         if domain.size == inf:
             raise OverflowError
         self.branches *= domain.size
-        return nth(domain, self.rng.randrange(int(domain.size)))
+        return domain.nth(self.rng.randrange(int(domain.size)))

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from random import Random as Generator
 
 from nas.errors import SpaceError
-from nas.space.domains import Categorical, Domain, Integer, Value
+from nas.space.domains import Categorical, Domain, Value
 from nas.space.run import Decider
 
 __all__ = ["Crossover", "Decider", "Mutation", "Prefix", "Random", "Replay"]
@@ -108,16 +108,7 @@ class Prefix:
         number = len(self.way)
         position = self.positions[number] if number < len(self.positions) else 0
         self.way.append((path, domain, position))
-        return nth(domain, position)
-
-
-def nth(domain: Domain, position: int) -> Value:
-    """The value at `position` in the order of `domain.values()`."""
-    if isinstance(domain, Categorical):
-        return domain.options[position]
-    if isinstance(domain, Integer):
-        return domain.low + position * domain.step
-    return domain.low + position * (domain.step or 0.0)
+        return domain.nth(position)
 
 
 def another(domain: Domain, value: Value, rng: Generator) -> Value:
@@ -141,5 +132,5 @@ def another(domain: Domain, value: Value, rng: Generator) -> Value:
     if not steps:
         return domain.sample(rng)
     position = rng.randrange(steps - 1)
-    candidate = nth(domain, position)
-    return candidate if candidate != value else nth(domain, steps - 1)
+    candidate = domain.nth(position)
+    return candidate if candidate != value else domain.nth(steps - 1)

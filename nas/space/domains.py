@@ -30,6 +30,10 @@ class Categorical:
     def values(self) -> Iterator[Value]:
         return iter(self.options)
 
+    def nth(self, position: int) -> Value:
+        """The value at `position` in the order of `values()`."""
+        return self.options[position]
+
     def contains(self, value: object) -> bool:
         return any(value == known and type(value) is type(known) for known in self.options)
 
@@ -57,6 +61,10 @@ class Integer:
 
     def values(self) -> Iterator[int]:
         return iter(range(self.low, self.high + 1, self.step))
+
+    def nth(self, position: int) -> int:
+        """The value at `position` in the order of `values()`."""
+        return self.low + position * self.step
 
     def contains(self, value: object) -> bool:
         return is_integer(value) and self.low <= value <= self.high and (value - self.low) % self.step == 0
@@ -96,7 +104,11 @@ class Real:
         """Every value. Raises: ValueError: there is no step, so there is no end."""
         if self.size == math.inf:
             raise ValueError("a real domain without a step has no list of values")
-        return (self.low + k * (self.step or 0.0) for k in range(int(self.size)))
+        return map(self.nth, range(int(self.size)))
+
+    def nth(self, position: int) -> float:
+        """The value at `position` in the order of `values()`: 0.3, and not 0.30000000000000004."""
+        return float(f"{self.low + position * (self.step or 0.0):.12g}")
 
     def contains(self, value: object) -> bool:
         if isinstance(value, bool) or not isinstance(value, int | float) or not self.low <= value <= self.high:
@@ -107,7 +119,7 @@ class Real:
         if self.log:
             return self.snap(math.exp(rng.uniform(math.log(self.low), math.log(self.high))))
         if self.step is not None:
-            return self.low + self.step * int(rng.random() * self.size)
+            return self.nth(int(rng.random() * self.size))
         return rng.uniform(self.low, self.high)
 
     def snap(self, value: float) -> float:
@@ -115,7 +127,7 @@ class Real:
         value = min(max(float(value), self.low), self.high)
         if self.step is None:
             return value
-        return self.low + self.step * min(round((value - self.low) / self.step), int(self.size) - 1)
+        return self.nth(min(round((value - self.low) / self.step), int(self.size) - 1))
 
     def __str__(self) -> str:
         return f"a number from {self.low:g} to {self.high:g}" + (f" in steps of {self.step:g}" if self.step else "")

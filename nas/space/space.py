@@ -16,7 +16,7 @@ from nas.graph.cost import costs
 from nas.graph.simplify import simplify
 from nas.graph.types import Axis, TensorType
 from nas.space.architecture import Architecture
-from nas.space.deciders import Crossover, Decider, GenotypeError, Mutation, Prefix, Random, Replay, nth
+from nas.space.deciders import Crossover, Decider, GenotypeError, Mutation, Prefix, Random, Replay
 from nas.space.domains import Categorical, Domain, Value
 from nas.space.program import Program
 from nas.space.run import Rejected, Run
@@ -344,7 +344,7 @@ def _others(domain: Domain, value: Value, rng: Generator, most: int = 8) -> list
         return others if len(others) <= most else rng.sample(others, most)
     assert isinstance(value, int | float)
     if domain.size <= most + 1:
-        return [nth(domain, k) for k in range(int(domain.size)) if nth(domain, k) != value]
+        return [domain.nth(k) for k in range(int(domain.size)) if domain.nth(k) != value]
     step = domain.step or (domain.high - domain.low) / 20
     near = [domain.snap(value + move * step) for move in (-1, 1)]
     far = [domain.sample(rng) for _ in range(most - 2)]

@@ -25,14 +25,13 @@ def small(name: str) -> Space:
 
 
 def assert_costs_are_torchs(space: Space, drawn: Architecture) -> None:
-    with torch.device("meta"):
-        module = build(source(drawn.graph)).eval()
-        inputs = [torch.empty(BATCH, *shape) for shape in space.input_shapes]
+    module = build(source(drawn.graph)).eval()
+    inputs = [torch.rand(BATCH, *shape) for shape in space.input_shapes]
     costs = drawn.costs
     assert sum(p.numel() for p in module.parameters()) == costs.params
     assert sum(p.numel() for p in module.parameters() if p.requires_grad) == costs.trainable_params
     counter = FlopCounterMode(display=False)
-    with counter, torch.no_grad():
+    with counter, torch.inference_mode():
         output = module(*inputs)
     assert tuple(output.shape) == (BATCH, *space.output_shape)
     assert counter.get_total_flops() == 2 * BATCH * costs.macs
@@ -63,7 +62,9 @@ def test_costs_of_some_draws(name: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_costs_of_ten_thousand_draws_over_all_spaces(name: str) -> None:
     space, rng = small(name), Random(2)
-    for _ in range(-(-DRAWS // len(NAMES))):
+    # the deep convolutional skeleton takes ten times as long as the others, which make up for it
+    few = DRAWS // 40
+    for _ in range(few if name == "nasbench201" else -(-(DRAWS - few) // (len(NAMES) - 1))):
         assert_costs_are_torchs(space, space.sample(rng))
 
 

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 from nas.errors import ExperimentError
 from nas.space import Rejected
 from nas.space.deciders import Random as Draw
-from nas.space.deciders import nth
 from nas.space.domains import Domain
 from nas.study.candidate import Value
 from nas.study.mirror import Mirror
@@ -96,7 +95,7 @@ class _Probe:
         self.ways *= domain.size
         if domain.size == math.inf:
             return domain.sample(self._rng)
-        return nth(domain, self._rng.randrange(int(domain.size)))
+        return domain.nth(self._rng.randrange(int(domain.size)))
 
 
 def _key(genotype: Mapping[str, Value]) -> str:
