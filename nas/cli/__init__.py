@@ -10,8 +10,9 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from typing import NoReturn
 
-from nas.errors import NasError
+from nas.errors import NasError, nearest
 
 # command: (module, what it does); a module is imported only when its command runs
 COMMANDS = {
@@ -37,22 +38,31 @@ _WIDTH = 100
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit status."""
     given = list(sys.argv[1:] if arguments is None else arguments)
-    parser = _parser(given[0] if given else None)
-    options = parser.parse_args(given)
-    if not hasattr(options, "run"):
-        parser.print_help()
-        return 0
+    command = given[0] if given else None
     try:
+        parser = _parser(command)
+        options = parser.parse_args(given)
+        if not hasattr(options, "run"):
+            parser.print_help()
+            return 0
         return int(options.run(options) or 0)
     except NasError as problem:
-        print(f"nas {options.command}: {problem}" if "\n" not in str(problem) else str(problem), file=sys.stderr)
+        who = f"nas {command}" if command in COMMANDS else "nas"
+        print(str(problem) if "\n" in str(problem) else f"{who}: {problem}", file=sys.stderr)
         return problem.exit_status
-    except KeyboardInterrupt:
-        print("\nnas: interrupted", file=sys.stderr)
+    except KeyboardInterrupt as stop:
+        print(f"nas: {stop}" if str(stop) else "nas: interrupted", file=sys.stderr)
         return 130
     except BrokenPipeError:  # the reader of our output has gone: `nas ops | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser whose complaints are one message, like all others."""
+
+    def error(self, message: str) -> NoReturn:
+        raise NasError(f"{message} (`{self.prog} --help` says more)")
 
 
 def _parser(command: str | None) -> argparse.ArgumentParser:
@@ -60,13 +70,15 @@ def _parser(command: str | None) -> argparse.ArgumentParser:
         return argparse.RawDescriptionHelpFormatter(prog, max_help_position=26, width=_WIDTH)
 
     listed = "\n".join(f"  {name:<10} {what}" for name, (_, what) in COMMANDS.items())
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="nas",
         description="Neural architecture search for attention-free networks.",
         epilog=f"commands:\n{listed}\n\n`nas COMMAND --help` says more.",
         formatter_class=formatter,
     )
     parser.add_argument("--version", action="version", version=_version())
+    if command is not None and not command.startswith("-") and command not in COMMANDS:
+        parser.error(f"there is no command `{command}`{nearest(command, COMMANDS)}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", prog="nas")
     for name, (module, what) in COMMANDS.items():
         sub = commands.add_parser(name, description=what, formatter_class=formatter)

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import json
 from typing import Any
 
+from nas.cli.options import add_json, print_json
 from nas.errors import NasError, nearest
-
-
-def _listing(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--json", action="store_true", help="machine-readable output")
 
 
 def add_ops(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", nargs="?", help="one operator, in full")
-    _listing(parser)
+    add_json(parser)
     parser.set_defaults(run=run_ops)
 
 
@@ -41,7 +37,7 @@ def run_ops(options: argparse.Namespace) -> int:
             }
             for name, operator in shown.items()
         }
-        print(json.dumps(described, indent=2, ensure_ascii=False))
+        print_json(described)
         return 0
     for name, operator in shown.items():
         fewest, most = operator.arity
@@ -63,7 +59,7 @@ def run_ops(options: argparse.Namespace) -> int:
 
 
 def add_spaces(parser: argparse.ArgumentParser) -> None:
-    _listing(parser)
+    add_json(parser)
     parser.set_defaults(run=run_spaces)
 
 
@@ -76,7 +72,7 @@ def run_spaces(options: argparse.Namespace) -> int:
 
 
 def add_tasks(parser: argparse.ArgumentParser) -> None:
-    _listing(parser)
+    add_json(parser)
     parser.set_defaults(run=run_tasks)
 
 
@@ -90,24 +86,20 @@ def run_tasks(options: argparse.Namespace) -> int:
 
 
 def add_samplers(parser: argparse.ArgumentParser) -> None:
-    _listing(parser)
+    add_json(parser)
     parser.set_defaults(run=run_samplers)
 
 
 def run_samplers(options: argparse.Namespace) -> int:
     from nas.study.samplers import SAMPLERS
 
-    _print({name: (entry.doc,) for name, entry in SAMPLERS.items()}, options.json, ("doc",))
+    _print({name: (entry.summary,) for name, entry in SAMPLERS.items()}, options.json, ("doc",))
     return 0
 
 
 def _print(rows: dict[str, tuple[str, ...]], as_json: bool, names: tuple[str, ...]) -> None:
     if as_json:
-        print(
-            json.dumps(
-                {key: dict(zip(names, row, strict=True)) for key, row in rows.items()}, indent=2, ensure_ascii=False
-            )
-        )
+        print_json({key: dict(zip(names, row, strict=True)) for key, row in rows.items()})
         return
     width = max(map(len, rows), default=0) + 2
     for key, row in rows.items():

@@ -3,25 +3,33 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from nas.cli.options import add_engine, add_json, engine_of, print_json, watcher, write_text
 from nas.errors import ExperimentError, StudyError
+
+if TYPE_CHECKING:
+    from nas.experiment import Search
+    from nas.pareto.confirmation import Confirmation, Confirmed, Split
+    from nas.study.objectives import Objective
+    from nas.study.records import TrialRecord
+
+DASH = "—"
 
 
 def add_front(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("directory", type=Path)
+    parser.add_argument("directory", type=Path, help="of the search")
     parser.add_argument(
         "-o", "--output", type=Path, metavar="FILE", help="write .csv, .json, .svg, .png or .pdf instead"
     )
-    parser.add_argument("--json", action="store_true", help="machine-readable output")
+    add_json(parser)
     parser.add_argument("--csv", action="store_true", help="comma-separated output")
     parser.set_defaults(run=run_front)
 
 
 def run_front(options: argparse.Namespace) -> int:
-    from nas.cli.spaces import write_text
     from nas.experiment import open_search
 
     found = open_search(options.directory)
@@ -40,7 +48,7 @@ def run_front(options: argparse.Namespace) -> int:
         print(target)
         return 0
     if options.json:
-        print(front.to_json())
+        print(front.to_json(), end="")
     elif options.csv:
         print(front.to_csv(), end="")
     else:
@@ -53,95 +61,116 @@ def run_front(options: argparse.Namespace) -> int:
 
 
 def add_confirm(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("directory", type=Path)
-    parser.add_argument("--seeds", type=int, help="how many (default: as the experiment says)")
-    parser.add_argument("--engine", choices=("inline", "ray"), help="where candidates are trained")
-    parser.add_argument("--workers", type=int, help="processes of the ray engine")
-    parser.add_argument("--quiet", action="store_true", help="no live view")
-    parser.add_argument("--json", action="store_true", help="machine-readable output")
+    parser.add_argument("directory", type=Path, help="of the search")
+    parser.add_argument("--seeds", type=int, metavar="N", help="how many (default: as the experiment says)")
+    add_engine(parser)
+    add_json(parser)
     parser.set_defaults(run=run_confirm)
 
 
 def run_confirm(options: argparse.Namespace) -> int:
-    from nas.cli.searches import _engine, _view
     from nas.experiment import confirm, open_search
+
+    with watcher(options) as observer:
+        found = confirm(options.directory, seeds=options.seeds, engine=engine_of(options), observer=observer)
+    if options.json:
+        print_json(found.to_json())
+    else:
+        _print_confirmation(found, open_search(options.directory).record().objectives)
+    return 0 if any(one.runs != one.failures for one in found.candidates) else 1
+
+
+def _print_confirmation(found: Confirmation, objectives: tuple[Objective, ...]) -> None:
+    """One line for each candidate: costs, then mean ± standard deviation of what was learned, on both splits."""
     from nas.pareto.confirmation import stability
 
-    with _view(options) as observer:
-        found = confirm(options.directory, seeds=options.seeds, engine=_engine(options), observer=observer)
-    if options.json:
-        print(json.dumps(found.to_json(), indent=1))
-        return 0
-    record = open_search(options.directory).record()
-    objectives = record.objectives
-    shares = stability(found, objectives)
-    learned = [objective for objective in objectives if not objective.is_cost]
-    known = [objective for objective in objectives if objective.is_cost]
-    header = [f"{'trial':>6}", *(f"{o.name:>12}" for o in known)]
-    for objective in learned:
-        header += [f"{objective.name + ' (validation)':>26}", f"{objective.name + ' (test)':>26}"]
-    print("  ".join([*header, "on the frontier"]))
+    learned = [one for one in objectives if not one.is_cost]
+    tested = any(one.values(objective.name, "test") for one in found.candidates for objective in learned)
+    splits: tuple[Split, ...] = ("validation", "test") if tested else ("validation",)
+    shares = stability(found, objectives, splits[-1])
+    header = ["trial", *(one.name for one in objectives if one.is_cost)]
+    header += [f"{one.name} ({split})" for one in learned for split in splits]
+    rows = [[*header, "on the frontier", "failed"]]
     for one in found.candidates:
-        row = [f"{one.number:>6}", *(f"{one.costs[o.name]:>12,}" for o in known)]
-        for objective in learned:
-            for split in ("validation", "test"):
-                spread = one.spread(objective.name, split)  # type: ignore[arg-type]
-                row.append(f"{f'{spread.mean:.4f} ± {spread.std:.4f}':>26}")
-        failures = f"   {len(one.failures)} failed" if one.failures else ""
-        print("  ".join([*row, f"{shares[one.number]:>14.0%}{failures}"]))
-    print(f"\n{len(found.seeds)} seeds each; mean ± standard deviation. The test split was opened for this.")
-    return 0
+        row = [str(one.number), *(f"{one.costs[known.name]:,}" for known in objectives if known.is_cost)]
+        row += [_spread(one, objective.name, split) for objective in learned for split in splits]
+        rows.append([*row, f"{shares[one.number]:.0%}", str(len(one.failures) or DASH)])
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        print("  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)))
+    said = "The test split was opened for this." if tested else "This task has no test split; these are its metrics."
+    print(f"\n{len(found.seeds)} seeds each; mean ± standard deviation. {said}")
+
+
+def _spread(one: Confirmed, name: str, split: Split) -> str:
+    spread = one.spread(name, split)
+    if not spread.n:
+        return DASH
+    return f"{spread.mean:.4g}" + (f" ± {spread.std:.2g}" if spread.n > 1 else "")
 
 
 def add_report(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("directory", type=Path)
+    parser.add_argument("directory", type=Path, help="of the search")
     parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="default: report.html in the directory")
-    parser.add_argument("--json", action="store_true", help="machine-readable output")
+    add_json(parser)
     parser.set_defaults(run=run_report)
 
 
 def run_report(options: argparse.Namespace) -> int:
     from nas.experiment import open_search
 
-    path = open_search(options.directory).report(options.output)
-    print(json.dumps({"report": str(path)}) if options.json else path)
+    target: Path | None = options.output
+    if target is not None and target.suffix not in (".html", ".htm"):
+        raise ExperimentError(f"-o takes an .html file, got `{target}`")
+    path = open_search(options.directory).report(target)
+    if options.json:
+        print_json({"report": str(path)})
+    else:
+        print(path)
     return 0
 
 
 def add_export(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("directory", type=Path)
+    parser.add_argument("directory", type=Path, help="of the search")
     which = parser.add_mutually_exclusive_group(required=True)
-    which.add_argument("--trial", type=int, help="its number")
+    which.add_argument("--trial", type=int, metavar="N", help="its number")
     which.add_argument("--knee", action="store_true", help="the knee of the frontier")
     which.add_argument("--best", metavar="OBJECTIVE", help="the frontier's best by one objective, such as accuracy")
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="MODEL.py")
-    parser.add_argument("--json", action="store_true", help="machine-readable output")
+    add_json(parser)
     parser.set_defaults(run=run_export)
 
 
 def run_export(options: argparse.Namespace) -> int:
     from nas.experiment import open_search
 
+    if options.output.suffix != ".py":
+        raise ExperimentError(f"-o takes a .py file; its weights go beside it as .pt. Got `{options.output}`")
     found = open_search(options.directory)
-    if options.trial is not None:
-        number = options.trial
-    elif options.knee:
-        number = found.front().knee().number
-    else:
-        front = found.front()
-        names = [objective.name for objective in front.record.objectives]
-        if options.best not in names:
-            raise StudyError(f"`{options.best}` is no objective of this search; it has {', '.join(names)}")
-        at = names.index(options.best)
-        objective = front.record.objectives[at]
-        number = min(front.members, key=lambda trial: objective.loss((trial.values or ())[at])).number
-    written = found.export(number, options.output)
+    trial = _chosen(found, options)
+    written = found.export(trial, options.output)
     if options.json:
         shown = {"source": str(written.source_path), "weights": str(written.weights_path), "params": written.params}
-        print(json.dumps({**shown, "trial": number, "verified": written.verified}))
-    else:
-        print(
-            f"{written.source_path} and {written.weights_path}: trial {number}, {written.params:,} parameters; "
-            "a fresh interpreter with torch alone repeated its outputs bit for bit"
-        )
+        print_json({**shown, "trial": trial.number, "trained": found.trains, "verified": written.verified})
+        return 0
+    weights = "" if found.trains else "; the weights are drawn, for this search trained none"
+    print(
+        f"{written.source_path} and {written.weights_path}: trial {trial.number}, {written.params:,} parameters{weights}; "
+        "a fresh interpreter with torch alone repeated its outputs bit for bit"
+    )
     return 0
+
+
+def _chosen(found: Search, options: argparse.Namespace) -> TrialRecord:
+    """The trial that the options mean. Raises: StudyError: there is no such trial or objective."""
+    if options.trial is not None:
+        return found.trial(options.trial)
+    front = found.front()
+    if options.knee:
+        return front.knee()
+    names = [objective.name for objective in front.record.objectives]
+    if options.best not in names:
+        raise StudyError(f"`{options.best}` is no objective of this search; it has {', '.join(names)}")
+    at = names.index(options.best)
+    objective = front.record.objectives[at]
+    return min(front.members, key=lambda trial: objective.loss((trial.values or ())[at]))

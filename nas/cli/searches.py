@@ -4,29 +4,16 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nas.errors import ExperimentError, ParetoError
+from nas.cli.options import add_engine, add_json, engine_of, watcher
+from nas.errors import ExperimentError, NasError, ParetoError
 
 if TYPE_CHECKING:
     from nas.experiment import Search
-
-
-def _engine_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--engine", choices=("inline", "ray"), help="where candidates are trained")
-    parser.add_argument("--workers", type=int, help="processes of the ray engine")
-    parser.add_argument("--quiet", action="store_true", help="no live view")
-    parser.add_argument("--json", action="store_true", help="print the frontier as JSON at the end")
-
-
-def _engine(options: argparse.Namespace) -> Any:
-    """The engine setting that the options ask for; None: as the experiment says."""
-    if options.workers is not None and options.engine == "inline":
-        raise ExperimentError("the inline engine has one worker; use --engine ray with --workers")
-    if options.workers is not None:
-        return {"name": "ray", "workers": options.workers}
-    return options.engine
+    from nas.study.records import StudyRecord
 
 
 def add_search(parser: argparse.ArgumentParser) -> None:
@@ -34,73 +21,84 @@ def add_search(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--task", help="a shipped task, data.npz, data.csv or my_task.py:make")
     parser.add_argument("--objective", action="append", default=[], metavar="TEXT", help="such as 'minimize params'")
     parser.add_argument("--constraint", action="append", default=[], metavar="TEXT", help="such as 'macs <= 5e6'")
-    parser.add_argument("--sampler", help="see `nas samplers`")
-    parser.add_argument("--trials", type=int, help="unique candidates")
-    parser.add_argument("--epochs", type=int, help="budget of one candidate")
-    parser.add_argument("--seed", type=int)
+    parser.add_argument("--sampler", metavar="NAME", help="see `nas samplers`")
+    parser.add_argument("--trials", type=int, metavar="N", help="unique candidates")
+    parser.add_argument("--hours", type=float, metavar="H", help="after which no candidate is started")
+    parser.add_argument("--epochs", type=int, metavar="N", help="budget of one candidate")
+    parser.add_argument("--seed", type=int, metavar="N", help="of everything that is drawn")
+    parser.add_argument("--device", help="auto, cpu, cuda or cuda:1")
     parser.add_argument("-d", "--directory", help="where results go (default runs/NAME)")
     parser.add_argument("--fresh", action="store_true", help="throw away a search that stands there already")
-    _engine_options(parser)
+    add_engine(parser)
+    add_json(parser, "print the frontier as JSON at the end")
     parser.set_defaults(run=run_search)
 
 
 def run_search(options: argparse.Namespace) -> int:
     from nas.experiment import load_experiment, search
-    from nas.space import shipped_spaces
+    from nas.space import load_space
 
-    settings: dict[str, Any] = {}
-    for key, value in (
-        ("objectives", options.objective),
-        ("constraints", options.constraint),
-        ("sampler", options.sampler),
-        ("trials", options.trials),
-        ("seed", options.seed),
-        ("directory", options.directory),
-        ("engine", _engine(options)),
-        ("budget", {"epochs": options.epochs} if options.epochs is not None else None),
-    ):
-        if value not in (None, []):
-            settings[key] = value
-    what = options.what
-    experiment = None
-    if options.task is None:
-        if what in shipped_spaces():
-            raise ExperimentError(f"`{what}` is a space; say on which task: nas search {what} --task mnist1d")
-        experiment = load_experiment(what)
-    with _view(options) as observer:
+    given: dict[str, Any] = {
+        "objectives": options.objective or None,
+        "constraints": options.constraint or None,
+        "sampler": options.sampler,
+        "trials": options.trials,
+        "hours": options.hours,
+        "budget": None if options.epochs is None else {"epochs": options.epochs},
+        "seed": options.seed,
+        "device": options.device,
+        "directory": options.directory,
+        "engine": engine_of(options),
+    }
+    a_space = _is_space(options.what, options.task is not None)
+    if a_space and options.task is None:
+        load_space(options.what)  # the likelier mistake first: that there is no such space
+        raise ExperimentError(
+            f"`{options.what}` is a space; say on which task: nas search {options.what} --task mnist1d (see `nas tasks`)"
+        )
+    experiment = None if a_space else load_experiment(options.what)
+    with watcher(options) as observer:
         found = search(
-            what if experiment is None else None,
+            options.what if a_space else None,
             task=options.task,
             experiment=experiment,
             observer=observer,
             fresh=options.fresh,
-            **settings,
+            **given,
         )
     return _summary(found, options)
 
 
 def add_resume(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("directory", type=Path)
-    parser.add_argument("--trials", type=int, help="a new total of unique candidates")
-    _engine_options(parser)
+    parser.add_argument("directory", type=Path, help="of the search")
+    parser.add_argument("--trials", type=int, metavar="N", help="a new total of unique candidates")
+    add_engine(parser)
+    add_json(parser, "print the frontier as JSON at the end")
     parser.set_defaults(run=run_resume)
 
 
 def run_resume(options: argparse.Namespace) -> int:
     from nas.experiment import resume
 
-    with _view(options) as observer:
-        found = resume(options.directory, trials=options.trials, engine=_engine(options), observer=observer)
+    with watcher(options) as observer:
+        found = resume(options.directory, trials=options.trials, engine=engine_of(options), observer=observer)
     return _summary(found, options)
 
 
-def _view(options: argparse.Namespace) -> Any:
-    from contextlib import nullcontext
+def _is_space(what: str, has_task: bool) -> bool:
+    """Whether this names a space, and not an experiment: a shipped one, or a file with the equations of a model."""
+    from nas.space import shipped_spaces
+    from nas.space.yaml_tree import read_yaml
 
-    from nas.cli.live import Live
-
-    quiet = options.quiet or options.json
-    return nullcontext(None) if quiet else Live(sys.stderr)
+    file = Path(what)
+    if what in shipped_spaces():
+        return True
+    if not file.is_file():
+        return has_task or not file.suffix
+    try:
+        return "model" in read_yaml(file.read_text(encoding="utf-8"), what, ExperimentError).keys
+    except (NasError, OSError, UnicodeDecodeError):
+        return has_task  # whoever reads it in earnest says what is wrong
 
 
 def _summary(found: Search, options: argparse.Namespace) -> int:
@@ -111,21 +109,24 @@ def _summary(found: Search, options: argparse.Namespace) -> int:
     try:
         front = found.front()
     except ParetoError as problem:
-        print(f"nas {options.command}: {problem}", file=sys.stderr)
+        print(f"nas {options.command}: {problem}{_first_failure(record)}", file=sys.stderr)
         return 1
     if options.json:
-        print(front.to_json())
+        print(front.to_json(), end="")
         return 0
-    ended = {}
-    for trial in record.trials:
-        ended[trial.state] = ended.get(trial.state, 0) + 1
-    counted = ", ".join(f"{count} {state}" for state, count in ended.items())
-    print(f"{record.name}: {len(record.trials)} candidates ({counted})\n")
-    if len(record.objectives) > 1:
-        print(sketch(front, colour=sys.stdout.isatty()))
+    ended = Counter(trial.state.replace("_", " ") for trial in record.trials)
+    print(f"{record.name}: {len(record.trials)} candidates ({', '.join(f'{n} {state}' for state, n in ended.items())})")
+    if found.ended:
+        print(found.ended)
     print()
+    if len(record.objectives) > 1:
+        print(sketch(front, colour=sys.stdout.isatty()) + "\n")
     print(front.table(100))
-    print(
-        f"\nnas report {found.directory}   nas confirm {found.directory}   nas export {found.directory} --knee -o model.py"
-    )
+    at = found.directory
+    print(f"\nnext: nas report {at}   nas confirm {at}   nas export {at} --knee -o model.py")
     return 0
+
+
+def _first_failure(record: StudyRecord) -> str:
+    failed = [trial for trial in record.trials if trial.message and trial.state != "stopped"]
+    return f"\nfirst failure, trial {failed[0].number}: {failed[0].message}" if failed else ""

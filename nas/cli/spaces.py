@@ -8,7 +8,8 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from nas.errors import ExperimentError, NasError
+from nas.cli.options import add_json, print_json, write_text
+from nas.errors import ExperimentError, NasError, nearest
 from nas.space import Architecture, Space, load_space
 
 
@@ -17,7 +18,7 @@ def _common(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--task", help="bind the axes to a task's shapes (see `nas tasks`)")
     parser.add_argument("--sizes", metavar="A=N,…", help="bind axes by name: features=784,targets=10")
     parser.add_argument("--seed", type=int, default=0, help="of the random draws (default 0)")
-    parser.add_argument("--json", action="store_true", help="machine-readable output")
+    add_json(parser)
 
 
 def _space(options: argparse.Namespace) -> Space:
@@ -57,22 +58,21 @@ def run_check(options: argparse.Namespace) -> int:
     found = check(space, options.draws, options.seed)
     size = space.count()
     if options.json:
-        print(
-            json.dumps(
-                {
-                    "space": space.name,
-                    "sizes": dict(space.sizes),
-                    "assumed": list(space.assumed),
-                    "count": str(size),
-                    "draws": found.draws,
-                    "acceptance": found.acceptance,
-                    "rejections": dict(found.reasons.most_common()),
-                    "branches": found.branches,
-                    "unreached": [list(item) for item in found.unreached],
-                    "flat": space.is_flat,
-                },
-                indent=2,
-            )
+        print_json(
+            {
+                "space": space.name,
+                "sizes": dict(space.sizes),
+                "assumed": list(space.assumed),
+                "count": str(size),
+                "draws": found.draws,
+                "acceptance": found.acceptance,
+                "rejections": dict(found.reasons.most_common()),
+                "branches": found.branches,
+                "unreached": [
+                    {"decision": path, "value": value, "rule": rule} for path, value, rule in found.unreached
+                ],
+                "flat": space.is_flat,
+            }
         )
         return 0
     print(f"{space.file}: {space.name}" + (f" — {space.doc}" if space.doc else ""))
@@ -116,14 +116,15 @@ def run_show(options: argparse.Namespace) -> int:
     if options.design:
         if options.design not in space.seeds:
             known = ", ".join(space.seeds) or "none"
-            raise NasError(f"{space.file} has no seed `{options.design}`; it has {known}")
+            hint = nearest(options.design, space.seeds)
+            raise NasError(f"{space.file} has no design `{options.design}` among its seeds; it has {known}{hint}")
         wanted.update(space.seeds[options.design])
     wanted.update(_assignments(options.set, "--set"))
     shown = space.replay(wanted, Random(options.seed))
     if options.svg:
         write_text(options.svg, svg(shown.graph))
     if options.json:
-        print(json.dumps(_described(shown), indent=2))
+        print_json(_described(shown))
     elif options.code:
         from nas.codegen import source
 
@@ -135,15 +136,6 @@ def run_show(options: argparse.Namespace) -> int:
         if options.svg:
             print(f"drawing: {options.svg}")
     return 0
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a file the user named. Raises: NasError: it cannot be written."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-    except OSError as problem:
-        raise NasError(f"{path} cannot be written: {problem.strerror}") from None
 
 
 def _costs(shown: Architecture) -> str:
@@ -198,5 +190,5 @@ def run_schema(options: argparse.Namespace) -> int:
         from nas.experiment.schema import experiment_schema as schema
     else:
         from nas.space.schema import space_schema as schema
-    print(json.dumps(schema(), indent=2, ensure_ascii=False))
+    print_json(schema())
     return 0

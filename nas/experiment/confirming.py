@@ -10,12 +10,13 @@ from typing import Any
 from evaluators.engines import make_engine
 from nas.errors import ExperimentError
 from nas.experiment.environment import environment
-from nas.experiment.prepare import confirm_seeds
-from nas.experiment.running import reopen
+from nas.experiment.interruption import resumable
 from nas.experiment.session import Search
+from nas.experiment.settings import CONFIRM_SEEDS, value_fault
 from nas.experiment.watching import Watcher
 from nas.pareto.confirmation import Confirmation, Confirmed, Retraining, write_confirmation
 from nas.study.candidate import Candidate, Job, Outcome, Report
+from nas.study.directory import Lock
 from nas.study.proposals import seed_of
 from nas.study.records import TrialRecord
 
@@ -34,26 +35,34 @@ def confirm(
         seeds: how many; None: as the experiment says.
         engine: another engine than the search's.
         observer: told what happens.
-    Raises: StudyError: there is no search; ParetoError: it has no frontier yet.
+    Raises:
+        StudyError: there is no search, or another process drives it.
+        ParetoError: it has no frontier yet.
+        Interrupted: by Ctrl-C; called again it goes on.
     """
     found = Search(Path(directory))
-    members = found.front().members
-    prepared = reopen(found.directory)
-    count = confirm_seeds(prepared.experiment) if seeds is None else seeds
-    if isinstance(count, bool) or not isinstance(count, int) or count < 1:
-        raise ExperimentError(f"confirm takes a positive number of seeds, got {count!r}")
-    plan = _Plan(found, members, count)
-    evaluator = replace(prepared.evaluator, test_reason="confirm")
-    if observer is not None:
-        observer.began(len(plan.todo) + len(plan.done), len(plan.done), None)
+    prepared = found.prepared
+    count = prepared.experiment.confirm.get("seeds", CONFIRM_SEEDS) if seeds is None else seeds
+    if value_fault("confirm", {"seeds": count}):
+        raise ExperimentError(f"confirm takes a number of seeds from 1, got {count!r}")
     driver = prepared.engine if engine is None else make_engine(engine)
-    driver.run(plan, evaluator, observer)
-    return plan.written()
+    lock = Lock(found.directory)
+    try:
+        plan = _Plan(found, found.front().members, count)
+        prepared.evaluator.prepare()
+        evaluator = replace(prepared.evaluator, test_reason="confirm")
+        if observer is not None:
+            observer.began(len(plan.todo) + len(plan.done), len(plan.done), None)
+        with resumable(f"nas confirm {found.directory}"):
+            driver.run(plan, evaluator, observer)
+        return plan.written()
+    finally:
+        lock.release()
 
 
 @dataclass
 class _Plan:
-    """The trainings to be done, as an engine asks for them."""
+    """The trainings to be done, as an engine asks for them. What was found before is kept, whatever is asked for now."""
 
     search: Search
     members: Sequence[TrialRecord]
@@ -64,20 +73,21 @@ class _Plan:
 
     def __post_init__(self) -> None:
         self.record = self.search.record()
+        known = {trial.number: trial for trial in self.record.trials}
         before = self.search.confirmation()
-        known = {
-            (one.number, run.seed): run
+        earlier = [
+            one
             for one in (before.candidates if before is not None else ())
-            for run in one.runs
-            if self.record.trials[one.number].digest == one.digest
-        }
-        for number_of_seed in range(self.seeds):
-            for member in self.members:
-                seed = self.seed(member, number_of_seed)
-                if (member.number, seed) in known:
-                    self.done[member.number, seed] = known[member.number, seed]
-                else:
-                    self.todo.append((member, seed))
+            if one.number in known and known[one.number].digest == one.digest
+        ]
+        self.most_seeds = max([self.seeds, *(len(one.runs) for one in earlier)])
+        numbers = {member.number for member in self.members}
+        self.shown = [*self.members, *(known[one.number] for one in earlier if one.number not in numbers)]
+        for one in earlier:
+            # Those that a full machine or a dying one took are tried again; what diverges would do so again.
+            self.done |= {(one.number, run.seed): run for run in one.runs if run.state in ("complete", "diverged")}
+        wanted = [(member, self.seed(member, k)) for k in range(self.seeds) for member in self.members]
+        self.todo = [(member, seed) for member, seed in wanted if (member.number, seed) not in self.done]
         self.todo.reverse()
 
     def seed(self, member: TrialRecord, k: int) -> int:
@@ -131,14 +141,14 @@ class _Plan:
     def written(self) -> Confirmation:
         """What is known so far, in the file."""
         candidates = []
-        for member in self.members:
-            seeds = [self.seed(member, k) for k in range(self.seeds)]
-            runs = tuple(self.done[member.number, seed] for seed in seeds if (member.number, seed) in self.done)
-            candidates.append(Confirmed(member.number, member.digest, member.costs, runs))
+        for trial in self.shown:
+            seeds = [self.seed(trial, k) for k in range(self.most_seeds)]
+            runs = tuple(self.done[trial.number, seed] for seed in seeds if (trial.number, seed) in self.done)
+            candidates.append(Confirmed(trial.number, trial.digest, trial.costs, runs))
         found = Confirmation(
             study=self.record.name,
             task=self.record.task,
-            seeds=tuple(range(self.seeds)),
+            seeds=tuple(range(self.most_seeds)),
             candidates=tuple(candidates),
             budget=dict(self.record.experiment["budget"]),
             environment=environment(),

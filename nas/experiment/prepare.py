@@ -4,28 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, TypeVar
 
 from evaluators.engines import Engine, make_engine
-from evaluators.evaluator import Evaluator
+from evaluators.evaluator import Evaluator, chosen_device
 from evaluators.recipe import check_recipe
 from evaluators.tasks import TASKS, Task
-from nas.errors import ExperimentError, SpaceError
+from nas.errors import ExperimentError, Fault, NasError, SpaceError
 from nas.experiment.settings import Experiment
-from nas.space import Space, load_space, shipped_spaces
+from nas.experiment.snapshot import SPACE, read_snapshot
+from nas.space import Space, load_space, shipped_spaces, space_from_text
 from nas.space.check import check
+from nas.study.objectives import Goal
+from nas.study.samplers import make_sampler, parse_sampler
+from nas.study.stopping import parse_stopping
 
 CHECK_DRAWS = 100
+RECIPE_DRAWS = 20
+
+Found = TypeVar("Found")
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """All that a search needs, checked.
+    """All that a search needs.
 
     Args:
-        experiment: with objectives filled in, and a task file's path made absolute.
-        recipe: training settings, defaults included.
+        experiment: the settings in force: objectives and recipe filled in, paths absolute.
         metrics: the task's, the headline first.
     """
 
@@ -33,40 +40,61 @@ class Prepared:
     space: Space
     evaluator: Evaluator
     engine: Engine
-    recipe: dict[str, Any]
     metrics: tuple[str, ...]
 
 
 def prepare(experiment: Experiment, space: Space | None = None) -> Prepared:
-    """Find everything that the settings name, and try it.
+    """Find everything that the settings name.
 
     Args:
         space: instead of the one that the settings name.
-    Raises: NasError: a setting, the space, the task or its data are wrong.
+    Raises: NasError: settings, space or task are wrong; as many faults at once as can be told apart.
     """
-    experiment = replace(experiment, task=_absolute(experiment))
-    engine = _at(experiment, "engine", lambda: make_engine(experiment.engine))
-    recipe = asdict(_at(experiment, "recipe", lambda: check_recipe(experiment.recipe)))
-    budget = _at(experiment, "budget", lambda: _budget(experiment.budget))
-    _at(experiment, "confirm", lambda: confirm_seeds(experiment))
-    loaded = space if space is not None else _space(experiment)
-    evaluator = Evaluator(
-        experiment.task_name,
-        experiment.task_options,
-        device=experiment.device,
-        timeout_s=experiment.timeout_s,
-    )
+    experiment = located(experiment, experiment.folder)
+    trying = _Trying(experiment)
+    engine = trying("engine", lambda: make_engine(experiment.engine))
+    recipe = trying("recipe", lambda: check_recipe(experiment.recipe))
+    trying("stopping", lambda: parse_stopping(experiment.stopping, experiment.budget))
+    trying("sampler", lambda: parse_sampler(experiment.sampler))
+    trying("device", lambda: chosen_device(experiment.device))
+    loaded = trying("space", lambda: space if space is not None else load_space(str(experiment.space)))
+    evaluator = trying("task", lambda: _evaluator(experiment))
+    trying.finish()
+    assert engine is not None and recipe is not None and loaded is not None and evaluator is not None
+
     subject = evaluator.subject
     bound = loaded.bind(subject.inputs, subject.outputs)
     if isinstance(subject, Task):
         evaluator = replace(evaluator, inputs=bound.input_shapes, outputs=(bound.output_shape,))
-    _at(experiment, "device", evaluator.prepare)
-    check(bound, CHECK_DRAWS)
-    _check_space_recipe(bound, recipe)
-    metrics = tuple(evaluator.metrics)
     objectives = experiment.objectives or _default_objectives(evaluator.metrics)
-    experiment = replace(experiment, objectives=tuple(objectives), budget=budget)
-    return Prepared(experiment, bound, evaluator, engine, recipe, metrics)
+    goal = trying("objectives", lambda: Goal.parse(objectives, (), evaluator.metrics))
+    if goal is not None:
+        trying("constraints", lambda: Goal.parse(objectives, experiment.constraints, evaluator.metrics))
+    trying.finish()
+    in_force = replace(experiment, objectives=objectives, recipe=asdict(recipe))
+    return Prepared(in_force, bound, evaluator, engine, tuple(evaluator.metrics))
+
+
+def reopen(directory: Path) -> Prepared:
+    """What the search in `directory` was begun with. Raises: NasError: there is none, or its task is gone."""
+    experiment, text = read_snapshot(directory)
+    return prepare(experiment, space_from_text(text, str(directory / SPACE)))
+
+
+def try_out(prepared: Prepared) -> None:
+    """Load the data, build every branch of the space, and let the sampler look at it, all before anything is trained.
+
+    Raises: NasError: what is wrong with them.
+    """
+    experiment, space = prepared.experiment, prepared.space
+    trying = _Trying(experiment)
+    trying("task", prepared.evaluator.prepare)
+    trying.finish()
+    check(space, CHECK_DRAWS)
+    _check_space_recipe(space, experiment.recipe)
+    goal = Goal.parse(experiment.objectives, experiment.constraints, prepared.metrics)
+    trying("sampler", lambda: make_sampler(experiment.sampler, space, goal))
+    trying.finish()
 
 
 def bind_to_task(space: Space, task: str) -> Space:
@@ -75,24 +103,36 @@ def bind_to_task(space: Space, task: str) -> Space:
     return space.bind(subject.inputs, subject.outputs)
 
 
-def confirm_seeds(experiment: Experiment) -> int:
-    """How many seeds `confirm` takes. Raises: ExperimentError: the setting is wrong."""
-    settings = dict(experiment.confirm)
-    seeds = settings.pop("seeds", 5)
-    if settings:
-        raise ExperimentError(f"`confirm` has no key `{next(iter(settings))}`; it has seeds")
-    if isinstance(seeds, bool) or not isinstance(seeds, int) or not 1 <= seeds <= 1000:
-        raise ExperimentError(f"`confirm` takes seeds from 1 to 1000, got {seeds!r}")
-    return seeds
+def located(experiment: Experiment, folder: Path) -> Experiment:
+    """The settings with absolute paths where they name a file that exists from `folder` on; other names stay."""
+    name = experiment.task_name
+    path, colon, function = name.rpartition(":") if ".py:" in name else (name, "", "")
+    task = name if name in TASKS else _absolute(path, folder) + colon + function
+    return replace(
+        experiment,
+        space=experiment.space if experiment.space in shipped_spaces() else _absolute(experiment.space, folder),
+        task={**experiment.task, "name": task} if isinstance(experiment.task, Mapping) else task,
+        published=experiment.published and str((folder / experiment.published).resolve()),
+    )
 
 
-def _budget(budget: Mapping[str, Any]) -> dict[str, int]:
-    if len(budget) != 1 or next(iter(budget)) not in ("epochs", "steps"):
-        raise ExperimentError(f"`budget` is {{epochs: 30}} or {{steps: 2000}}, got {dict(budget)}")
-    unit, amount = next(iter(budget.items()))
-    if isinstance(amount, bool) or not isinstance(amount, int) or amount < 1:
-        raise ExperimentError(f"`budget` counts {unit} in positive integers, got {amount!r}")
-    return {unit: amount}
+def _absolute(name: str, folder: Path) -> str:
+    """The file's path, or `name` where there is none: whoever reads it says what is wrong."""
+    try:
+        return str((folder / name).resolve()) if name and (folder / name).is_file() else name
+    except (OSError, ValueError):  # a name that no file can have
+        return name
+
+
+def _evaluator(experiment: Experiment) -> Evaluator:
+    evaluator = Evaluator(
+        experiment.task_name,
+        experiment.task_options,
+        device=experiment.device,
+        timeout_s=experiment.timeout_s,
+    )
+    _ = evaluator.subject  # loads it
+    return evaluator
 
 
 def _default_objectives(metrics: Mapping[str, Any]) -> tuple[str, ...]:
@@ -105,7 +145,7 @@ def _check_space_recipe(space: Space, recipe: Mapping[str, Any]) -> None:
     if not space.program.recipe:
         return
     rng = Random(0)
-    for _ in range(20):
+    for _ in range(RECIPE_DRAWS):
         drawn = space.sample(rng)
         try:
             check_recipe({**recipe, **drawn.recipe})
@@ -113,27 +153,23 @@ def _check_space_recipe(space: Space, recipe: Mapping[str, Any]) -> None:
             raise SpaceError(*(f"{space.file}: {fault.message}" for fault in problem.faults)) from None
 
 
-def _space(experiment: Experiment) -> Space:
-    name = str(experiment.space)
-    beside = experiment.folder / name
-    return load_space(beside if name not in shipped_spaces() and beside.is_file() else name)
+class _Trying:
+    """Tries one setting after the other and raises what is wrong with all of them, each at its place in the file."""
 
+    def __init__(self, experiment: Experiment) -> None:
+        self.experiment = experiment
+        self.problems: list[NasError] = []
 
-def _absolute(experiment: Experiment) -> Any:
-    """The task setting with a file's path made absolute, so that a resume from elsewhere finds it."""
-    name = experiment.task_name
-    if name in TASKS or not name:
-        return experiment.task
-    path, colon, function = name.rpartition(":") if ".py:" in name else (name, "", "")
-    file = (experiment.folder / path).resolve()
-    if not file.exists():
-        return experiment.task  # the task loader says what is wrong
-    found = f"{file}{colon}{function}"
-    return {**experiment.task, "name": found} if isinstance(experiment.task, Mapping) else found
+    def __call__(self, key: str, call: Callable[[], Found]) -> Found | None:
+        try:
+            return call()
+        except NasError as problem:
+            self.problems.append(self.experiment.located(key, problem))
+            return None
 
-
-def _at(experiment: Experiment, key: str, call: Callable[[], Any]) -> Any:
-    try:
-        return call()
-    except ExperimentError as problem:
-        raise experiment.at(key, problem) from None
+    def finish(self) -> None:
+        if len(self.problems) == 1:
+            raise self.problems[0] from None
+        if self.problems:
+            faults: list[Fault] = [fault for problem in self.problems for fault in problem.faults]
+            raise ExperimentError(*faults)

@@ -4,22 +4,28 @@ from __future__ import annotations
 
 import shutil
 import time
-from dataclasses import asdict, fields, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from evaluators.engines import make_engine
 from nas.errors import ExperimentError, StudyError
+from nas.experiment.environment import FILE as ENVIRONMENT
 from nas.experiment.environment import write_environment
-from nas.experiment.prepare import Prepared, prepare
-from nas.experiment.session import Search
-from nas.experiment.settings import KEYS, Experiment, checked_value, experiment_from_text, load_experiment
+from nas.experiment.interruption import resumable
+from nas.experiment.prepare import Prepared, located, prepare, reopen, try_out
+from nas.experiment.session import REPORT, WEIGHTS, Search
+from nas.experiment.settings import Experiment, as_setting, load_experiment, value_fault
+from nas.experiment.snapshot import EXPERIMENT, SPACE, snapshot
 from nas.experiment.watching import Watcher
-from nas.space import Space, space_from_text
+from nas.pareto.confirmation import FILE as CONFIRMATION
+from nas.space import Space
 from nas.study.candidate import Candidate, Job, Outcome, Report
+from nas.study.directory import JOURNAL, Lock
 from nas.study.study import Study
+
+# What a search leaves in its directory, and `fresh` removes. Whatever else stands there is the user's.
+_OWN = (EXPERIMENT, SPACE, ENVIRONMENT, CONFIRMATION, REPORT, WEIGHTS, JOURNAL, f"{JOURNAL}.lock", "study.json", "lock")
 
 
 def search(
@@ -38,39 +44,25 @@ def search(
         task: a shipped name, a data file, `my_task.py:make`, or a mapping with `name` and options.
         experiment: settings, or the path of an experiment file; the other arguments override it.
         observer: told what happens, for a live display.
-        fresh: throw away a search that stands in the directory already.
+        fresh: throw away a search that stands in the directory already; other files there are left alone.
         settings: any other key of an experiment file: `objectives`, `trials`, `sampler`, `budget`, `seed`, …
-    Returns: the results, also of a search that an engine ended early.
-    Raises: NasError: what is wrong with the input, before anything is trained.
+    Returns: the results, also of a search that ended early; `ended` says why.
+    Raises:
+        NasError: what is wrong with the input, before anything is trained or removed.
+        Interrupted: by Ctrl-C; `resume` goes on.
 
     >>> found = search("mlp", task="digits", trials=20, budget={"epochs": 5})  # doctest: +SKIP
     """
-    base = (
-        experiment
-        if isinstance(experiment, Experiment)
-        else load_experiment(experiment)
-        if experiment
-        else Experiment()
-    )
-    given = {key: checked_value(key, value) for key, value in settings.items()}
-    if task is not None:
-        given["task"] = task
     own = space if isinstance(space, Space) else None
-    if space is not None:
-        given["space"] = own.name if own is not None else str(space)
-    chosen = replace(base, **given)
-    if not chosen.space or not chosen.task:
-        raise ExperimentError(f"a search needs a {'space' if not chosen.space else 'task'}")
-    if not chosen.experiment:
-        chosen = replace(chosen, experiment=f"{Path(str(chosen.space)).stem}-on-{Path(chosen.task_name).stem}")
+    chosen = _settings(experiment, {**settings, "space": own.name if own else space, "task": task})
     prepared = prepare(chosen, own)
     directory = Path(chosen.directory or f"runs/{chosen.experiment}")
+    try_out(prepared)
     if fresh:
         _clear(directory)
     with _create(prepared, directory) as study:
         write_environment(directory)
-        _run(study, prepared, directory, observer)
-    return Search(directory)
+        return _run(study, prepared, directory, observer)
 
 
 def resume(
@@ -83,99 +75,131 @@ def resume(
         trials: a new total of unique candidates; None: as before.
         engine: another engine; None: as before.
         observer: told what happens.
-    Raises: StudyError: there is no search, or another process drives it.
+    Raises:
+        StudyError: there is no search, or another process drives it.
+        Interrupted: by Ctrl-C; `resume` goes on.
     """
     directory = Path(directory)
     prepared = reopen(directory)
     if engine is not None:
         prepared = replace(prepared, engine=make_engine(engine))
     if trials is not None:
-        checked_value("trials", trials)
+        _require_more(trials, directory)
     with Study.open(directory, prepared.space, trials=trials) as study:
-        _run(study, prepared, directory, observer)
-    return Search(directory)
+        return _run(study, prepared, directory, observer)
 
 
-def reopen(directory: Path) -> Prepared:
-    """The space, evaluator and engine of an existing search, from its snapshots."""
-    snapshot, space_file = directory / "experiment.yaml", directory / "space.yaml"
-    if not (directory / "study.json").exists():
-        raise StudyError(f"{directory} holds no search: there is no study.json in it")
-    for file in (snapshot, space_file):
-        if not file.exists():
-            raise StudyError(f"{directory} is incomplete: there is no {file.name} in it")
-    experiment = experiment_from_text(snapshot.read_text(encoding="utf-8"), str(snapshot))
-    return prepare(experiment, space_from_text(space_file.read_text(encoding="utf-8"), str(space_file)))
+def _settings(experiment: Experiment | str | Path | None, given: dict[str, Any]) -> Experiment:
+    """The experiment with what was given over it; paths in a file start from its folder, others from here.
+
+    Raises: ExperimentError: a setting is wrong, or space or task are missing.
+    """
+    if isinstance(experiment, Experiment):
+        base = experiment
+    else:
+        base = load_experiment(experiment) if experiment is not None else Experiment()
+    changes = {key: as_setting(key, value) for key, value in given.items() if value is not None}
+    over = located(Experiment(**changes), Path())
+    changes = {key: getattr(over, key) for key in changes}
+    places = {
+        path: found for path, found in base.places.items() if path.partition(".")[0].partition("[")[0] not in changes
+    }
+    chosen = replace(located(base, base.folder), **changes, places=places)
+    if not chosen.space or not chosen.task_name:
+        raise ExperimentError(f"a search needs a {'space' if not chosen.space else 'task'}")
+    if not chosen.experiment:
+        file = chosen.task_name.rpartition(":")[0] if ".py:" in chosen.task_name else chosen.task_name
+        chosen = replace(chosen, experiment=f"{Path(chosen.space).stem}-on-{Path(file).stem}")
+    return chosen
+
+
+def _require_more(trials: int, directory: Path) -> None:
+    """Raises: ExperimentError: `trials` is no new total for the search in `directory`."""
+    wrong = value_fault("trials", trials)
+    if wrong:
+        raise ExperimentError(f"`trials` {wrong}, got {trials!r}")
+    done = len(Search(directory).record().trials)
+    if trials < done:
+        raise ExperimentError(f"`trials` is a new total, and {directory} has {done} candidates already, got {trials}")
 
 
 def _create(prepared: Prepared, directory: Path) -> Study:
     experiment = prepared.experiment
-    try:
-        return Study.create(
-            directory,
-            prepared.space,
-            objectives=experiment.objectives,
-            metrics=prepared.metrics,
-            task=experiment.task_name,
-            constraints=experiment.constraints,
-            sampler=experiment.sampler,
-            stopping=experiment.stopping,
-            trials=experiment.trials,
-            budget=experiment.budget,
-            recipe=prepared.recipe,
-            seed=experiment.seed,
-            name=experiment.experiment,
-            experiment=_as_yaml(experiment),
-        )
-    except ExperimentError as problem:
-        for key in ("objectives", "constraints", "sampler", "stopping"):
-            if key.rstrip("s") in str(problem).split(":")[0] or f"`{key}`" in str(problem):
-                raise experiment.at(key, problem) from None
-        raise
+    _keep_theirs(directory)
+    return Study.create(
+        directory,
+        prepared.space,
+        objectives=experiment.objectives,
+        metrics=prepared.metrics,
+        task=experiment.task_name,
+        constraints=experiment.constraints,
+        sampler=experiment.sampler,
+        stopping=experiment.stopping,
+        trials=experiment.trials,
+        budget=experiment.budget,
+        recipe=experiment.recipe,
+        seed=experiment.seed,
+        name=experiment.experiment,
+        experiment=snapshot(experiment),
+    )
 
 
-def _as_yaml(experiment: Experiment) -> str:
-    """The settings in force, as an experiment file that a resume can read from anywhere."""
-    values = {key: _plain(value) for key, value in asdict(experiment).items() if key in KEYS and value is not None}
-    defaults = {f.name: f.default for f in fields(Experiment)}
-    kept = {key: value for key, value in values.items() if value != "" and (value or defaults.get(key) != value)}
-    kept.pop("directory", None)
-    text: str = yaml.safe_dump(kept, sort_keys=False, allow_unicode=True)
-    return f"# The settings of this search, as they were in force.\n{text}"
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
-    return [_plain(item) for item in value] if isinstance(value, list | tuple) else value
+def _keep_theirs(directory: Path) -> None:
+    """Raises: StudyError: files of the user's bear the names of those that a search would write."""
+    if (directory / "study.json").exists():
+        return  # a search, and the study says so
+    for name in (EXPERIMENT, SPACE):
+        # A search that was killed before it had begun leaves these, too; then it may write them again.
+        if (directory / name).exists() and not (directory / "lock").exists():
+            raise StudyError(
+                f"{directory} has a {name} that a search would overwrite; choose another directory for the results"
+            )
 
 
 def _clear(directory: Path) -> None:
-    """Remove a search, and nothing else. Raises: StudyError: the directory holds something else."""
-    if not directory.exists() or not any(directory.iterdir()):
-        return
+    """Remove a search, and nothing else. Raises: StudyError: it is being driven, or the directory cannot be written."""
     if not (directory / "study.json").exists():
-        raise StudyError(f"{directory} holds no search; it is not removed. Choose another directory")
-    shutil.rmtree(directory)
+        return
+    lock = Lock(directory)
+    try:
+        for name in _OWN:
+            path = directory / name
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink(missing_ok=True)
+    except OSError as problem:
+        raise StudyError(f"{problem.filename} cannot be removed: {problem.strerror}") from None
+    finally:
+        lock.release()
 
 
-def _run(study: Study, prepared: Prepared, directory: Path, observer: Watcher | None) -> None:
-    evaluator = replace(prepared.evaluator, weights=directory.resolve() / "weights")
+def _run(study: Study, prepared: Prepared, directory: Path, observer: Watcher | None) -> Search:
+    prepared.evaluator.prepare()
+    evaluator = replace(prepared.evaluator, weights=directory.resolve() / WEIGHTS)
     hours = prepared.experiment.hours
+    driven = _Deadline(study, None if hours is None else hours * 3600)
     if observer is not None:
         observer.began(study.settings.trials, study.n_finished, study.record)
-    prepared.engine.run(study if hours is None else _Deadline(study, hours * 3600), evaluator, observer)
+    with resumable(f"nas resume {directory}"):
+        prepared.engine.run(driven, evaluator, observer)
+    late = f"{hours:g} hours are over; go on with: nas resume {directory}" if driven.late else ""
+    return Search(directory, study.exhausted or late)
 
 
 class _Deadline:
-    """A study that asks for nothing new after a time; what runs is finished."""
+    """A study that asks for nothing new after a time; what runs is finished. `late`: whether that came to pass."""
 
-    def __init__(self, study: Study, seconds: float) -> None:
+    def __init__(self, study: Study, seconds: float | None) -> None:
         self.study = study
-        self.end = time.monotonic() + seconds
+        self.end = None if seconds is None else time.monotonic() + seconds
+        self.late = False
 
     def ask(self) -> Candidate | None:
-        return self.study.ask() if time.monotonic() < self.end else None
+        if self.end is not None and time.monotonic() >= self.end:
+            self.late = not self.study.enough
+            return None
+        return self.study.ask()
 
     def job(self, candidate: Candidate) -> Job:
         return self.study.job(candidate)

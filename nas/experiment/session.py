@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from evaluators.evaluator import Evaluator
+from evaluators.tasks import Task
 from nas.errors import NasError, StudyError, WorkFailed
 from nas.experiment.environment import read_environment
+from nas.experiment.prepare import Prepared, reopen
 from nas.experiment.published import published_points
+from nas.experiment.snapshot import read_snapshot
 from nas.pareto.confirmation import Confirmation, read_confirmation
 from nas.pareto.front import Front, frontier
-from nas.space import Architecture, Space, space_from_text
+from nas.space import Architecture, Space
 from nas.study.candidate import Job, Outcome, Report
 from nas.study.records import StudyRecord, TrialRecord, read_study
 
 if TYPE_CHECKING:
     from nas.codegen import Exported
-    from nas.experiment.prepare import Prepared
     from nas.pareto.published import PublishedPoint
     from nas.pareto.report import Artifact
+
+REPORT = "report.html"
+WEIGHTS = "weights"
 
 
 def open_search(directory: str | Path) -> Search:
@@ -34,9 +38,14 @@ def open_search(directory: str | Path) -> Search:
 
 @dataclass(frozen=True)
 class Search:
-    """The results in `directory`, read when they are asked for."""
+    """The results in `directory`, read when they are asked for.
+
+    Args:
+        ended: why it ended before its number of trials; empty where it did not, or where nobody watched.
+    """
 
     directory: Path
+    ended: str = field(default="", compare=False)
 
     def record(self) -> StudyRecord:
         """Every trial, as of now."""
@@ -51,22 +60,19 @@ class Search:
         return read_confirmation(self.directory)
 
     @cached_property
-    def space(self) -> Space:
-        """The space as it was when the search began, bound to its task."""
-        text = (self.directory / "space.yaml").read_text(encoding="utf-8")
-        space = space_from_text(text, str(self.directory / "space.yaml"))
-        task = self._prepared.evaluator.subject
-        return space.bind(task.inputs, task.outputs)
-
-    @cached_property
-    def _prepared(self) -> Prepared:
-        from nas.experiment.running import reopen
-
+    def prepared(self) -> Prepared:
+        """Space, task and engine, from the snapshots. Raises: NasError: there is no search, or its task is gone."""
         return reopen(self.directory)
 
     @property
-    def evaluator(self) -> Evaluator:
-        return self._prepared.evaluator
+    def space(self) -> Space:
+        """The space as it was when the search began, bound to its task."""
+        return self.prepared.space
+
+    @property
+    def trains(self) -> bool:
+        """Whether candidates are trained, and so have weights; a user's own evaluator may do without."""
+        return isinstance(self.prepared.evaluator.subject, Task)
 
     def trial(self, number: int) -> TrialRecord:
         """One trial. Raises: StudyError: there is none of that number."""
@@ -87,12 +93,12 @@ class Search:
 
     def published(self) -> tuple[PublishedPoint, ...]:
         """Published points for the task, to stand beside ours."""
-        experiment = self._prepared.experiment
+        experiment, _ = read_snapshot(self.directory)
         return published_points(experiment.task_name, experiment.published, experiment.folder)
 
     def report(self, path: str | Path | None = None) -> Path:
         """Write the offline HTML report; by default `report.html` in the directory."""
-        from nas.graph.draw import svg
+        from nas.graph import draw
         from nas.pareto.report import Artifact, write_report
 
         def artifact(trial: TrialRecord) -> Artifact | None:
@@ -100,9 +106,9 @@ class Search:
                 graph = self.architecture(trial).graph
             except NasError:
                 return None
-            return Artifact(svg=svg(graph), source=self.source(trial))
+            return Artifact(svg=draw.svg(graph), source=self.source(trial), text=draw.text(graph))
 
-        target = Path(path) if path is not None else self.directory / "report.html"
+        target = Path(path) if path is not None else self.directory / REPORT
         return write_report(
             self.record(),
             target,
@@ -115,7 +121,8 @@ class Search:
     def export(self, trial: TrialRecord | int, path: str | Path) -> Exported:
         """Write a trial as plain PyTorch: `path` and, beside it, its weights as `.pt`; verified in a fresh interpreter.
 
-        The weights are those of the search; where they were not kept, the trial is trained again from its seed.
+        The weights are those of the search; where they were not kept, the trial is trained again from its seed. Where the
+        search trained nothing (see `trains`), they are drawn with that seed, as the file's header says.
 
         Raises: NasError: the file cannot be written; WorkFailed: training again or the verification fails.
         """
@@ -124,21 +131,30 @@ class Search:
         chosen = self.trial(trial) if isinstance(trial, int) else trial
         return export(
             self.source(chosen),
-            self.weights(chosen),
+            self.weights(chosen) if self.trains else None,
             path,
             self.space.input_shapes,
             self._facts(chosen),
             params=chosen.costs["params"],
+            seed=chosen.seed,
         )
 
     def weights(self, trial: TrialRecord) -> dict[str, Any]:
-        """The trained weights of a trial, as a state dict."""
+        """The trained weights of a trial, as a state dict.
+
+        Raises: WorkFailed: they were not kept and training again fails, or they cannot be read.
+        """
         import torch
 
-        kept = self.directory / "weights" / f"{trial.number}.pt"
+        kept = self.directory / WEIGHTS / f"{trial.number}.pt"
         if not kept.exists():
             self._train_again(trial)
-        found: dict[str, Any] = torch.load(kept, weights_only=True)
+        try:
+            found: dict[str, Any] = torch.load(kept, weights_only=True)
+        except Exception as problem:  # torch raises what pickle, zip files and itself raise
+            raise WorkFailed(
+                f"{kept} cannot be read: {_first_line(problem)}; remove it, and the trial is trained again"
+            ) from None
         return found
 
     def _train_again(self, trial: TrialRecord) -> None:
@@ -151,9 +167,8 @@ class Search:
             budget=self.record().experiment["budget"],
             costs=trial.costs,
         )
-        outcome: Outcome = _to_the_end(
-            replace(self.evaluator, weights=self.directory.resolve() / "weights").evaluate(job)
-        )
+        evaluator = replace(self.prepared.evaluator, weights=self.directory.resolve() / WEIGHTS)
+        outcome: Outcome = _to_the_end(evaluator.evaluate(job))
         if outcome.state != "complete":
             raise WorkFailed(
                 f"trial {trial.number} has no weights, and training it again ended as {outcome.state}: {outcome.message}"
@@ -169,14 +184,20 @@ class Search:
             "decisions": ", ".join(f"{path}={value}" for path, value in trial.genotype.items()),
             "parameters": f"{trial.costs['params']:,}",
         }
-        measured = [f"{name} {value:.6g}" for name, value in trial.metrics.items()]
-        if measured:
-            facts["validation"] = ", ".join(measured)
+        if trial.state == "complete" and trial.metrics:
+            split = "validation" if self.trains else "measured"
+            facts[split] = ", ".join(f"{name} {value:.6g}" for name, value in trial.metrics.items())
+        if not self.trains:
+            facts["weights"] = f"drawn with seed {trial.seed}, not trained: {record.task} evaluates without training"
+        elif trial.state != "complete":
+            facts["weights"] = f"trained for this file; in the search the trial was {trial.state}"
         confirmed = self.confirmation()
         one = confirmed.candidate(trial.number) if confirmed else None
         if one is not None:
-            names = [objective.name for objective in record.objectives if not objective.is_cost]
-            facts["test"] = ", ".join(_spread(name, one.spread(name, "test")) for name in names)
+            names = [objective.name for objective in record.objectives if one.values(objective.name, "test")]
+            measured = [_spread(name, one.spread(name, "test")) for name in names if name not in one.costs]
+            if measured:
+                facts["test"] = ", ".join(measured)
         return facts
 
 
@@ -192,3 +213,7 @@ def _to_the_end(running: Generator[Report, bool | None, Outcome]) -> Outcome:
 
 def _spread(name: str, spread: Any) -> str:
     return f"{name} {spread.mean:.6g} ± {spread.std:.2g} over {spread.n} seeds"
+
+
+def _first_line(problem: Exception) -> str:
+    return (str(problem).strip().splitlines() or [type(problem).__name__])[0]

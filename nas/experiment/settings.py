@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from nas.errors import ExperimentError, Fault, Place, nearest
+from nas.errors import ExperimentError, Fault, NasError, Place, nearest
 from nas.space.yaml_tree import Tree, read_yaml
 
 DEFAULT_TRIALS = 100
 DEFAULT_EPOCHS = 30
+CONFIRM_SEEDS = 5
 
 
 @dataclass(frozen=True)
@@ -20,7 +22,7 @@ class Experiment:
 
     Args:
         experiment: its name; results go to `runs/NAME` unless `directory` says otherwise.
-        space: a shipped name, or the path of a space file.
+        space: a shipped name, or the path of a space file. Paths in a file start from the file's folder.
         task: a shipped name, a data file, `my_task.py:make`, or a mapping with `name` and the task's options.
         objectives: such as `maximize accuracy`; empty: the task's headline metric, and `minimize params`.
         constraints: such as `macs <= 5e6`.
@@ -35,8 +37,9 @@ class Experiment:
         timeout_s: seconds for one candidate; None: no limit.
         confirm: `{seeds: 5}`, how the frontier is retrained.
         seed: of everything that is drawn.
-        directory: where results go.
-        published: CSV file of published points to stand beside ours; see `nas.pareto.published`.
+        directory: where results go, from where the command runs.
+        published: CSV file of published points to stand beside ours; see `nas.experiment.published`.
+    Raises: ExperimentError: a setting is of the wrong kind; all of them at once.
     """
 
     space: Any = ""
@@ -53,14 +56,19 @@ class Experiment:
     engine: Any = "inline"
     device: str = "auto"
     timeout_s: float | None = None
-    confirm: Mapping[str, Any] = field(default_factory=lambda: {"seeds": 5})
+    confirm: Mapping[str, Any] = field(default_factory=lambda: {"seeds": CONFIRM_SEEDS})
     seed: int = 0
     directory: str | None = None
     published: str | None = None
     # not keys of the file:
-    text: str = field(default="", repr=False)
-    file: str = field(default="", repr=False)
-    places: Mapping[str, Place] = field(default_factory=dict, repr=False, compare=False)
+    file: str = field(default="", repr=False, compare=False)
+    places: Mapping[str, tuple[Place, Any]] = field(default_factory=dict, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        wrong = {key: value_fault(key, getattr(self, key)) for key in KEYS}
+        faults = [f"`{key}` {fault}, got {getattr(self, key)!r}" for key, fault in wrong.items() if fault]
+        if faults:
+            raise ExperimentError(*faults)
 
     @property
     def folder(self) -> Path:
@@ -75,15 +83,21 @@ class Experiment:
     def task_options(self) -> dict[str, Any]:
         return {k: v for k, v in self.task.items() if k != "name"} if isinstance(self.task, Mapping) else {}
 
-    def at(self, key: str, problem: ExperimentError) -> ExperimentError:
-        """The same problem with the place of `key` in the file, where there is one."""
-        place = self.places.get(key)
-        if place is None or any(fault.place for fault in problem.faults):
-            return problem
-        return ExperimentError(*(Fault(fault.message, place) for fault in problem.faults))
+    def located(self, key: str, problem: NasError) -> NasError:
+        """The same problem with places in the file: of the part of `key` that a message names, else of `key` itself."""
+        return type(problem)(*(Fault(one.message, one.place or self._place(key, one)) for one in problem.faults))
+
+    def _place(self, key: str, fault: Fault) -> Place | None:
+        named = re.findall(r"[`']([^`']*)[`']", fault.message)
+        for word in named:
+            for path, (place, value) in self.places.items():
+                if path.startswith((f"{key}.", f"{key}[")) and (path.rpartition(".")[2] == word or value == word):
+                    return place
+        return self.places[key][0] if key in self.places else None
 
 
-KEYS = tuple(field.name for field in fields(Experiment) if field.name not in ("text", "file", "places"))
+KEYS = tuple(field.name for field in fields(Experiment) if field.name not in ("file", "places"))
+_LISTS = ("objectives", "constraints")
 
 
 def load_experiment(path: str | Path) -> Experiment:
@@ -112,78 +126,115 @@ def experiment_from_text(text: str, file: str) -> Experiment:
         )
     faults: list[Fault] = []
     values: dict[str, Any] = {}
-    places: dict[str, Place] = {}
+    places: dict[str, tuple[Place, Any]] = {}
     for key, (place, value) in tree.keys.items():
         if key not in KEYS:
             hint = nearest(key, KEYS) or f"; it has {', '.join(KEYS)}"
             faults.append(Fault(f"an experiment has no key `{key}`{hint}", place))
             continue
-        places[key] = value.place
-        wrong = _CHECKS[key](value)
+        places |= dict(_places(key, value))
+        values[key] = as_setting(key, value.plain(), from_file=True)
+        wrong = value_fault(key, values[key])
         if wrong:
             faults.append(Fault(f"`{key}` {wrong}; this is {value.describe()}", value.place))
-        values[key] = tuple(map(str, value.plain())) if key in _LISTS and not wrong else value.plain()
     for key in ("space", "task"):
         if key not in tree.keys:
             faults.append(Fault(f"{file}: an experiment needs `{key}:`"))
     if faults:
         raise ExperimentError(*faults)
     values.setdefault("experiment", Path(file).stem)
-    return Experiment(**values, text=text, file=file, places=places)
+    return Experiment(**values, file=file, places=places)
 
 
-def checked_value(key: str, value: Any) -> Any:
-    """A setting given in Python or on the command line. Raises: ExperimentError: it is of the wrong kind."""
+def as_setting(key: str, value: Any, *, from_file: bool = False) -> Any:
+    """A setting as `Experiment` holds it: lists are tuples, in Python one text may stand for a list, and paths are texts.
+
+    Raises: ExperimentError: there is no such setting.
+
+    >>> as_setting("objectives", "minimize params")
+    ('minimize params',)
+    """
     if key not in KEYS:
-        raise ExperimentError(f"a search has no setting `{key}`{nearest(key, KEYS)}")
-    if key == "trials" and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
-        raise ExperimentError(f"`trials` is a positive integer, got {value!r}")
-    if key == "seed" and (isinstance(value, bool) or not isinstance(value, int) or value < 0):
-        raise ExperimentError(f"`seed` is a non-negative integer, got {value!r}")
+        raise ExperimentError(f"a search has no setting `{key}`{nearest(key, KEYS) or '; it has ' + ', '.join(KEYS)}")
     if key in _LISTS:
-        return (value,) if isinstance(value, str) else tuple(value)
-    return value
+        if isinstance(value, str) and not from_file:
+            return (value,)
+        return tuple(value) if isinstance(value, list | tuple) else value
+    return str(value) if isinstance(value, Path) else value
 
 
-_LISTS = ("objectives", "constraints")
-Check = Callable[[Tree], str | None]
+def value_fault(key: str, value: Any) -> str:
+    """What a setting is that `value` is not, such as "is a text"; empty where nothing is wrong."""
+    if value is None and key in _OPTIONAL:
+        return ""
+    return _CHECKS[key](value)
 
 
-def _text(tree: Tree) -> str | None:
-    return None if tree.kind == "scalar" and isinstance(tree.value, str) and tree.text.strip() else "is a text"
+def _places(path: str, tree: Tree) -> Iterator[tuple[str, tuple[Place, Any]]]:
+    """The place and the value of everything in `tree`, by path: `recipe`, `recipe.lr`, `objectives[0]`."""
+    yield path, (tree.place, tree.value)
+    for key, (place, child) in tree.keys.items():
+        for inner, (at, value) in _places(f"{path}.{key}", child):
+            yield inner, (place if inner == f"{path}.{key}" else at, value)
+    for number, item in enumerate(tree.items):
+        yield from _places(f"{path}[{number}]", item)
 
 
-def _texts(tree: Tree) -> str | None:
-    good = tree.kind == "list" and all(item.kind == "scalar" and isinstance(item.value, str) for item in tree.items)
-    return None if good else "is a list of texts"
+# ---------------------------------------------------------------------- what each setting must be
+
+Check = Callable[[Any], str]
 
 
-def _number(low: float, whole: bool) -> Check:
-    def check(tree: Tree) -> str | None:
-        value = tree.value
-        good = isinstance(value, int if whole else int | float) and not isinstance(value, bool) and low <= value < 1e15
-        kind = "an integer" if whole else "a number"
-        return None if tree.kind == "scalar" and good else f"is {kind} of at least {low:g}"
+def _text(value: Any) -> str:
+    return "" if isinstance(value, str) and (value.strip() or not value) else "is a text"
+
+
+def _texts(value: Any) -> str:
+    good = isinstance(value, tuple) and all(isinstance(item, str) for item in value)
+    return "" if good else "is a list of texts"
+
+
+def _whole(low: int) -> Check:
+    def check(value: Any) -> str:
+        good = isinstance(value, int) and not isinstance(value, bool) and low <= value < 10**15
+        return "" if good else f"is a whole number from {low}"
 
     return check
 
 
-def _mapping(tree: Tree) -> str | None:
-    return None if tree.kind == "mapping" else "is a mapping"
-
-
-def _named(tree: Tree) -> str | None:
-    if tree.kind == "mapping":
-        return None if "name" in tree.keys or "rule" in tree.keys else "is a name, or a mapping with `name`"
-    return None if tree.kind == "scalar" and isinstance(tree.value, str) else "is a name, or a mapping with `name`"
-
-
-def _positive(tree: Tree) -> str | None:
-    value = tree.value
+def _positive(value: Any) -> str:
     good = isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < 1e15
-    return None if tree.kind == "scalar" and good else "is a positive number"
+    return "" if good else "is a positive number"
 
 
+def _mapping(value: Any) -> str:
+    return "" if isinstance(value, Mapping) else "is a mapping"
+
+
+def _named(value: Any) -> str:
+    good = isinstance(value.get("name"), str) if isinstance(value, Mapping) else isinstance(value, str)
+    return "" if good else "is a name, or a mapping with `name`"
+
+
+def _stopping(value: Any) -> str:
+    good = "rule" in value if isinstance(value, Mapping) else isinstance(value, str)
+    return "" if good else "is `none`, or a mapping such as {rule: pareto-halving, rungs: [10, 30], eta: 3}"
+
+
+def _budget(value: Any) -> str:
+    if not isinstance(value, Mapping) or len(value) != 1 or next(iter(value)) not in ("epochs", "steps"):
+        return "is {epochs: 30} or {steps: 2000}"
+    unit, amount = next(iter(value.items()))
+    wrong = _whole(1)(amount)
+    return f"has {unit}, which {wrong}" if wrong else ""
+
+
+def _confirm(value: Any) -> str:
+    good = isinstance(value, Mapping) and set(value) <= {"seeds"} and not _whole(1)(value.get("seeds", CONFIRM_SEEDS))
+    return "" if good else f"is {{seeds: {CONFIRM_SEEDS}}}, a whole number from 1"
+
+
+_OPTIONAL = ("hours", "timeout_s", "directory", "published")
 _CHECKS: dict[str, Check] = {
     "experiment": _text,
     "space": _text,
@@ -191,16 +242,16 @@ _CHECKS: dict[str, Check] = {
     "objectives": _texts,
     "constraints": _texts,
     "sampler": _named,
-    "stopping": _named,
-    "trials": _number(1, whole=True),
+    "stopping": _stopping,
+    "trials": _whole(1),
     "hours": _positive,
-    "budget": _mapping,
+    "budget": _budget,
     "recipe": _mapping,
     "engine": _named,
     "device": _text,
     "timeout_s": _positive,
-    "confirm": _mapping,
-    "seed": _number(0, whole=True),
+    "confirm": _confirm,
+    "seed": _whole(0),
     "directory": _text,
     "published": _text,
 }

@@ -1,0 +1,55 @@
+"""Options that several commands share, and what they mean."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nas.errors import ExperimentError, NasError
+
+if TYPE_CHECKING:
+    from nas.experiment.watching import Watcher
+
+
+def add_json(parser: argparse.ArgumentParser, what: str = "machine-readable output") -> None:
+    parser.add_argument("--json", action="store_true", help=what)
+
+
+def add_engine(parser: argparse.ArgumentParser) -> None:
+    """Where candidates are trained, and whether somebody watches."""
+    parser.add_argument("--engine", metavar="NAME", help="where candidates are trained: inline, or ray")
+    parser.add_argument("--workers", type=int, metavar="N", help="processes of the ray engine")
+    parser.add_argument("--quiet", action="store_true", help="no live view")
+
+
+def engine_of(options: argparse.Namespace) -> Any:
+    """The engine setting that the options ask for; None: as the experiment says."""
+    if options.workers is None:
+        return options.engine
+    if options.engine not in (None, "ray"):
+        raise ExperimentError(f"the engine `{options.engine}` has no workers; use --engine ray with --workers")
+    return {"name": "ray", "workers": options.workers}
+
+
+def watcher(options: argparse.Namespace) -> AbstractContextManager[Watcher | None]:
+    """The live view, unless it is not wanted. It goes to the standard error output, so that results can be piped."""
+    from nas.cli.live import Live
+
+    return nullcontext(None) if options.quiet else Live(sys.stderr)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file the user named. Raises: NasError: it cannot be written."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    except OSError as problem:
+        raise NasError(f"{path} cannot be written: {problem.strerror}; give another path") from None
+
+
+def print_json(value: Any) -> None:
+    print(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False))
