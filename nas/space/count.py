@@ -18,30 +18,29 @@ from nas.space.run import Frame, Rejected, Run, constant
 from nas.space.space import Space
 from nas.space.values import Element, Tensor
 
-MAX_RUNS = 20_000
-PROBES = 4_000
+MAX_RUNS = 5_000
+ROUGH_PROBES = 200
+PROBES = 2_000
 
 
 @dataclass(frozen=True)
 class Count:
-    """The number of accepted genotypes; `error` is the standard error where it is estimated, 0 where it is exact.
+    """The number of accepted genotypes, and the standard error of `value` where it is not exact.
 
     `value` is infinite where a decision is a real number without a step.
     """
 
     value: float
     error: float = 0.0
-
-    @property
-    def exact(self) -> bool:
-        return self.error == 0
+    exact: bool = True
 
     def __str__(self) -> str:
         if isinf(self.value):
             return "infinitely many (a decision is a real number)"
         if self.exact:
             return f"{int(self.value):,}"
-        return f"about {self.value:.2g} (± {self.error:.1g}, estimated)"
+        value = f"{self.value:,.0f}" if self.value < 1e6 else f"{self.value:.2g}"
+        return f"about {value} (± {self.error:.1g}, estimated)"
 
 
 def count(space: Space, seed: int = 0) -> Count:
@@ -52,11 +51,15 @@ def count(space: Space, seed: int = 0) -> Count:
     product of the numbers of branches (Knuth 1975, "Estimating the Efficiency of Backtrack Programs").
     """
     costly = any(rule.costly for rule in space.program.model.rules)
-    counter = _Counter(space, memoise=not costly)
-    try:
-        return Count(counter.whole())
-    except _TooMany:
-        return _estimate(space, Generator(seed))
+    rough = _estimate(space, Generator(seed), ROUGH_PROBES)
+    if isinf(rough.value):
+        return rough
+    if not costly or rough.value < MAX_RUNS:
+        try:
+            return Count(_Counter(space, memoise=not costly).whole())
+        except _TooMany:
+            pass
+    return _estimate(space, Generator(seed), PROBES)
 
 
 class _TooMany(Exception):
@@ -266,9 +269,9 @@ def _key(value: Any, nodes: list[Node]) -> Any:
     return type(value), value
 
 
-def _estimate(space: Space, rng: Generator) -> Count:
+def _estimate(space: Space, rng: Generator, probes: int) -> Count:
     total = squares = 0.0
-    for _ in range(PROBES):
+    for _ in range(probes):
         probe = _Probe(rng)
         try:
             space.build(probe)
@@ -278,9 +281,9 @@ def _estimate(space: Space, rng: Generator) -> Count:
             return Count(inf)
         total += probe.branches
         squares += probe.branches**2
-    mean = total / PROBES
-    variance = max(squares / PROBES - mean**2, 0.0)
-    return Count(mean, sqrt(variance / PROBES) or 1.0)
+    mean = total / probes
+    variance = max(squares / probes - mean**2, 0.0)
+    return Count(mean, sqrt(variance / probes), exact=False)
 
 
 class _Probe:
