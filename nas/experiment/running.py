@@ -152,7 +152,7 @@ def _keep_theirs(directory: Path) -> None:
         # A search that was killed before it had begun leaves these, too; then it may write them again.
         if (directory / name).exists() and not (directory / "lock").exists():
             raise StudyError(
-                f"{directory} has a {name} that a search would overwrite; choose another directory for the results"
+                f"{directory / name} stands there already, and a search would overwrite it; choose another directory"
             )
 
 
