@@ -34,8 +34,13 @@ class Objective:
         return self.name in COSTS
 
     def loss(self, value: float) -> float:
-        """`value` with its sign turned where larger is better."""
-        return -value if self.direction == "maximize" else value
+        """`value` with its sign turned where larger is better; a cost in decades.
+
+        Dominance is the same on any rising scale. Crowding and hypervolume are not: on the plain scale of parameters
+        all networks but the largest would be neighbours.
+        """
+        scaled = math.log10(1 + value) if self.is_cost else value
+        return -scaled if self.direction == "maximize" else scaled
 
     def __str__(self) -> str:
         return f"{self.direction} {self.name}"

@@ -111,7 +111,7 @@ def test_values_losses_and_slacks() -> None:
     goal = Goal.parse(["maximize accuracy", "minimize params"], ["macs <= 100", "accuracy >= 0.5"], METRICS)
     costs = {"params": 7, "macs": 200}
     assert goal.values(costs, {"accuracy": 0.4}) == (0.4, 7)
-    assert goal.losses((0.4, 7)) == (-0.4, 7)
+    assert goal.losses((0.4, 99)) == (-0.4, 2.0)
     assert goal.values(costs, {}) is None
     assert goal.values(costs, {"accuracy": math.nan}) is None
     assert goal.slacks(costs) == (pytest.approx(math.log(2)), 0.0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import runpy
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -190,3 +191,19 @@ def test_few_proposals_of_tpe_are_rejected_on_a_grammar(tmp_path: Path) -> None:
 
     assert share(chance.counts) > 0.3
     assert share(learnt.counts) < 0.3
+
+
+@pytest.mark.slow
+def test_nsga2_beats_chance_on_families() -> None:
+    """Ten seeds, paired; the benchmark that prints the numbers is the test."""
+    benchmark = runpy.run_path(str(Path(__file__).parents[2] / "benchmarks" / "samplers.py"))
+    rows = {row["sampler"]: row for row in benchmark["compare"]("families", trials=200, seeds=10)}
+    assert rows["nsga2"]["p"] < 0.05
+    assert rows["nsga2"]["hypervolume"] > rows["random"]["hypervolume"]
+
+
+@pytest.mark.slow
+def test_few_proposals_of_tpe_are_refused_on_the_shipped_grammar() -> None:
+    benchmark = runpy.run_path(str(Path(__file__).parents[2] / "benchmarks" / "samplers.py"))
+    refused = [benchmark["search"]("grammar", "tpe", seed, 100)[1].get("rejected", 0) for seed in range(3)]
+    assert sum(refused) / (300 + sum(refused)) < 0.3
