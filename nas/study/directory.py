@@ -124,6 +124,13 @@ def begin(directory: Path, settings: Settings, snapshots: Mapping[str, str]) -> 
     return lock
 
 
+def undo(directory: Path, settings: Settings) -> None:
+    """Take back `begin` where the record could not be made, so that the directory holds no study."""
+    (directory / "study.json").unlink(missing_ok=True)
+    if settings.storage == JOURNAL:
+        (directory / JOURNAL).unlink(missing_ok=True)
+
+
 def read_settings(directory: str | Path) -> Settings:
     """The settings of the study in `directory`.
 

@@ -16,7 +16,7 @@ from random import Random
 from typing import TYPE_CHECKING, Any
 
 from nas.errors import SpaceError, StudyError
-from nas.space import Rejected
+from nas.space import GenotypeError, Rejected
 from nas.space.deciders import Random as Draw
 from nas.space.domains import Domain
 from nas.study.candidate import Genotype, Value
@@ -53,7 +53,6 @@ class _Search:
     """The search for one candidate: what was passed over on the way, and why."""
 
     number: int
-    n_names: int
     passed_over: list[PassedOver] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
     rules: Counter[str] = field(default_factory=Counter)
@@ -79,6 +78,7 @@ class Proposals:
         self._recipe, self._seed = recipe, seed
         self._known: dict[str, int] = {}
         self._tried_seeds: set[str] = set()
+        self._n_names = 0  # parameters that the record knows
         self._enumeration: Iterator[Architecture] | None = None
         self._all_enumerated = False
         self.exhausted: str | None = None
@@ -90,6 +90,7 @@ class Proposals:
     def remember(self, number: int, digest: str, recipe: Mapping[str, Any], origin: str) -> None:
         """Candidate `number` is trained or being trained: not again."""
         self._known[_key(digest, recipe)] = number
+        self._n_names = len(self._mirror.parameters.domains)
         self._tried_seeds.add(origin)
 
     def pass_over(self, passed: PassedOver) -> None:
@@ -110,9 +111,9 @@ class Proposals:
     def next(self, number: int) -> Found | None:
         """A design that the study does not know yet; None, and `exhausted` says why, where there is none.
 
-        Raises: StudyError: no design was allowed at all; says what refuses them.
+        Raises: StudyError: no design was allowed at all, and says what refuses them; or a seed is no design of the space.
         """
-        search = _Search(number, len(self._mirror.parameters.domains))
+        search = _Search(number)
         for proposal in self._proposed(search):
             if (found := self._judged(search, proposal, teach=True)) is not None:
                 return found
@@ -133,6 +134,8 @@ class Proposals:
             if origin not in self._tried_seeds:
                 try:
                     design = self._space.replay(genotype, Random(seed_of(self._seed, search.number, origin)))
+                except GenotypeError as wrong:
+                    raise StudyError(f"the space's seed `{name}` is no design of it: {wrong}") from None
                 except (Rejected, SpaceError) as refused:
                     self._keep(search, PassedOver("rejected", {}, origin, str(refused)))
                 else:
@@ -189,7 +192,7 @@ class Proposals:
         of = None if broken else self._known.get(_key(design.digest, self.recipe(design)))
         if broken is None and of is None:
             values = parameters.named(design.genotype, design.domains)
-            domains = dict(islice(parameters.domains.items(), search.n_names, None))
+            domains = dict(islice(parameters.domains.items(), self._n_names, None))
             found = (tuple(search.passed_over), dict(search.counts))
             return Found(design, proposal.origin, values, domains, *found)
         kind: PassedKind = "duplicate" if broken is None else "infeasible"
@@ -218,9 +221,7 @@ class Proposals:
 
     def _why_exhausted(self, search: _Search) -> str:
         if self._all_enumerated:
-            return (
-                f"the space is exhausted: every one of its {len(self._known):,} different designs allowed was evaluated"
-            )
+            return f"the space is exhausted: all different designs that are allowed were asked for, {len(self._known):,} in all"
         tried = sum(search.counts.values())
         return f"the space seems exhausted: the last {tried:,} designs tried were all refused or known already"
 

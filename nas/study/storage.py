@@ -49,10 +49,11 @@ class Record:
         location: path of a journal file, or the URL of an Optuna storage.
         name: the study's, in that storage.
         objectives: give the directions.
+        new: whether the study is just being made.
     Raises: StudyError: the storage cannot be opened or read, or holds another study of that name.
     """
 
-    def __init__(self, location: str | Path, name: str, objectives: Sequence[Objective]) -> None:
+    def __init__(self, location: str | Path, name: str, objectives: Sequence[Objective], new: bool) -> None:
         self._location = location
         if isinstance(location, Path):
             repair(location)
@@ -67,10 +68,8 @@ class Record:
                 self._storage.set_study_system_attr(
                     self._study_id, "study:metric_names", [one.name for one in objectives]
                 )
-        elif known[name].directions != directions:
-            raise StudyError(
-                f"{location} already holds a study named `{name}` with other objectives; choose another name"
-            )
+        elif new or known[name].directions != directions:
+            raise StudyError(f"{_shown(location)} already holds another study named `{name}`; choose another name")
         else:
             self._study_id = known[name]._study_id
         self._ids: dict[int, int] = {}

@@ -40,7 +40,7 @@ class Study:
     `exhausted` says why there is nothing left to ask for, where the space and not the number of trials is the reason.
     """
 
-    def __init__(self, directory: Path, settings: Settings, space: Space, lock: Lock) -> None:
+    def __init__(self, directory: Path, settings: Settings, space: Space, lock: Lock, new: bool = False) -> None:
         """Read the record and rebuild what samplers know; use `create` or `open` instead."""
         self.directory, self.settings, self.space = directory, settings, space
         self._lock = lock
@@ -49,7 +49,7 @@ class Study:
         sampler = make_sampler(settings.sampler, space, self.goal)
         self._proposals = Proposals(space, self.goal, sampler, self._mirror, settings.recipe, settings.seed)
         self._rungs = Rungs(parse_stopping(settings.stopping, settings.budget))
-        self._record = Record(directories.location(directory, settings), settings.name, self.goal.objectives)
+        self._record = Record(directories.location(directory, settings), settings.name, self.goal.objectives, new)
         self._entries = self._record.load()
         self._again: deque[Candidate] = deque()
         self._read_back()
@@ -116,7 +116,12 @@ class Study:
         snapshots = {"space.yaml": space.text, **({"experiment.yaml": experiment} if experiment else {})}
         place = Path(directory)
         lock = directories.begin(place, settings, snapshots)
-        return cls._guarded(place, settings, space, lock)
+        try:
+            return cls(place, settings, space, lock, new=True)
+        except BaseException:
+            directories.undo(place, settings)
+            lock.release()
+            raise
 
     @classmethod
     def open(cls, directory: str | Path, space: Space, *, trials: int | None = None) -> Study:
@@ -134,14 +139,6 @@ class Study:
             directories.require_same_space(place, settings, space.text)
             if trials is not None and trials != settings.trials:
                 settings = directories.with_trials(place, settings, _checked_trials(trials))
-        except BaseException:
-            lock.release()
-            raise
-        return cls._guarded(place, settings, space, lock)
-
-    @classmethod
-    def _guarded(cls, place: Path, settings: Settings, space: Space, lock: Lock) -> Study:
-        try:
             return cls(place, settings, space, lock)
         except BaseException:
             lock.release()

@@ -149,8 +149,10 @@ def test_any_optuna_storage(tmp_path: Path) -> None:
     with Study.open(tmp_path / "a", toys.conditional()) as study:
         run(study)
     assert facts(read_study(tmp_path / "a")) == whole
-    with pytest.raises(StudyError, match="already holds a study named `x` with other objectives"):
-        create(tmp_path / "b", toys.conditional(), name="x", storage=url, objectives=["maximize accuracy"])
+    for objectives in (["maximize accuracy"], ["maximize accuracy", "minimize params"]):
+        with pytest.raises(StudyError, match=r"all.db already holds another study named `x`; choose another name"):
+            create(tmp_path / "b", toys.conditional(), name="x", storage=url, objectives=objectives)
+        assert not (tmp_path / "b" / "study.json").exists(), "nobody resumes a study that was refused"
 
 
 def test_a_storage_that_cannot_be_opened(tmp_path: Path) -> None:

@@ -52,7 +52,7 @@ def test_a_small_space_is_exhausted_exactly(tmp_path: Path, sampler: str) -> Non
     study = run(create(tmp_path, toys.tiny(4), sampler=sampler))
     assert {trial.costs["params"] for trial in study.record().trials} == set(range(10, 17))
     assert study.n_finished == 7
-    assert study.exhausted == "the space is exhausted: every one of its 7 different designs allowed was evaluated"
+    assert study.exhausted == "the space is exhausted: all different designs that are allowed were asked for, 7 in all"
     assert study.ask() is None
     study.close()
 
@@ -122,6 +122,21 @@ def test_seeds_come_first_and_only_once(tmp_path: Path) -> None:
     study.close()
 
 
+def test_a_seed_that_is_no_design(tmp_path: Path) -> None:
+    study = create(tmp_path, toys.conditional(seeds={"bad": {"kind": "narrow"}}))
+    with pytest.raises(
+        StudyError, match=r"seed `bad` is no design of it: `kind` is one of wide, deep, kan; the genotype says 'narrow'"
+    ):
+        study.ask()
+    study.close()
+
+
+def test_a_seed_that_rules_refuse_is_passed_over(tmp_path: Path) -> None:
+    study = create(tmp_path, toys.grammar(seeds={"leaf": {"e.rule": "leaf"}}), trials=2)
+    assert not any(trial.origin.startswith("seed") for trial in run(study).record().trials)
+    study.close()
+
+
 def test_what_is_too_expensive_is_never_asked_for(tmp_path: Path) -> None:
     constraints = ["params <= 20000", "accuracy >= 0.3"]
     study = run(create(tmp_path, toys.flat(), sampler="tpe", constraints=constraints, trials=40))
@@ -151,7 +166,7 @@ def test_nothing_allowed_any_more(tmp_path: Path) -> None:
     study = create(tmp_path / "b", toys.tiny(3), constraints=["params <= 10"], sampler="random")
     run(study)
     assert study.n_finished == 1
-    assert study.exhausted == "the space is exhausted: every one of its 1 different designs allowed was evaluated"
+    assert study.exhausted == "the space is exhausted: all different designs that are allowed were asked for, 1 in all"
     study.close()
 
 
@@ -261,3 +276,20 @@ def test_seeds_of_candidates_differ_and_depend_on_the_study(tmp_path: Path) -> N
     assert records[0] == records[1]
     assert all(a != b for a, b in zip(records[0], records[2], strict=True))
     assert all(a[0] != b[0] for a, b in pairwise(records[0]))
+
+
+def test_a_search_that_was_interrupted_in_its_middle_can_be_asked_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Names that samplers met in a search that came to nothing are written with the next candidate."""
+    study = create(tmp_path, toys.conditional(), sampler={"name": "tpe", "startup": 3}, trials=12)
+    run(study, most=4)
+    with monkeypatch.context() as patch:
+        patch.setattr("nas.study.storage.Record.ask", lambda *_: 1 / 0)
+        for _ in range(6):
+            with pytest.raises(ZeroDivisionError):
+                study.ask()
+    run(study)
+    study.close()
+    with Study.open(tmp_path, toys.conditional()) as again:
+        assert again.n_finished == 12
