@@ -11,6 +11,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 
+_LINE = 200  # characters of a line that are shown
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """A spot in a text file: 1-based `line` and `column`, the `text` of that line, `width` characters to underline."""
@@ -45,6 +48,9 @@ class Fault:
             indent = len(place.text) - len(place.text.lstrip())
             caret = max(place.column - 1 - indent, 0)
             shown = place.text.strip()
+            if len(shown) > _LINE:  # of a line nobody wrote by hand, what stands around the caret
+                start = max(0, min(caret - _LINE // 2, len(shown) - _LINE))
+                shown, caret = shown[start : start + _LINE], caret - start
             lines.append(f"  {shown}")
             lines.append("  " + " " * caret + "^" * max(1, min(place.width, len(shown) - caret)))
         lines.extend(f"  {line}" for line in self.message.splitlines())

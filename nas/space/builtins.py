@@ -34,6 +34,12 @@ def _numeric(name: str, compute: Callable[..., Any], fewest: int, most: int | No
     return call
 
 
+def _round(value: float, places: int = 0) -> float:
+    if not isinstance(places, int) or abs(places) > 18:
+        raise ValueError
+    return round(value, places) if places else round(value)
+
+
 def _split(frame: Frame, args: list[Any], keywords: dict[str, Any], site: str, place: Place) -> list[Tensor]:
     """`split(x, parts, axis=…)`: equal parts of a tensor, as a list."""
     given = dict(zip(("x", "parts", "axis"), args, strict=False)) | keywords
@@ -67,7 +73,7 @@ BUILTINS: dict[str, Builtin] = {
     "max": _numeric("max", max, 1, None),
     "ceil": _numeric("ceil", math.ceil, 1, 1),
     "floor": _numeric("floor", math.floor, 1, 1),
-    "round": _numeric("round", round, 1, 2),
+    "round": _numeric("round", _round, 1, 2),
     "log2": _numeric("log2", math.log2, 1, 1),
     "range": _range,
     "size": _size,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,7 +18,8 @@ from nas.space.space import NothingAccepted, Space
 DRAWS = 500
 TRIES = 60  # to build one branch that the draws did not reach
 MOST_BRANCHES = 2_000
-FRUITLESS = 30  # draws in a row that show nothing but faults known already
+SECONDS = 20.0
+FRUITLESS = 10  # draws in a row that show nothing but faults known already
 MISFIT = "the pieces do not fit"
 
 
@@ -43,18 +45,21 @@ class Check:
         return self.accepted / max(self.draws, 1)
 
 
-def check(space: Space, draws: int = DRAWS, seed: int = 0) -> Check:
+def check(space: Space, draws: int = DRAWS, seed: int = 0, seconds: float = SECONDS) -> Check:
     """Build many candidates, and at least one for every branch where one can be found.
 
+    Args:
+        draws: random candidates to build; `seconds`: after this time the check ends with what it has seen.
     Raises: SpaceError: with every place where the pieces do not fit, each with a genotype that shows it; or nothing is
         accepted; or a seed is not a member of the space.
     """
-    return _Checker(space, seed).run(draws)
+    return _Checker(space, seed, time.monotonic() + seconds).run(draws)
 
 
 class _Checker:
-    def __init__(self, space: Space, seed: int) -> None:
+    def __init__(self, space: Space, seed: int, end: float) -> None:
         self.space = space
+        self.end = end  # of the time for it
         self.rng = Generator(seed)
         self.found = Check()
         self.faults: dict[str, Fault] = {}
@@ -63,7 +68,7 @@ class _Checker:
 
     def run(self, draws: int) -> Check:
         fruitless = 0
-        while self.found.draws < draws and fruitless < FRUITLESS:
+        while self.found.draws < draws and fruitless < FRUITLESS and not self._late():
             self.found.draws += 1
             before = len(self.faults)
             outcome = self._build({})
@@ -76,12 +81,16 @@ class _Checker:
             if not self.seen:  # there is nothing to decide
                 break
         self._branches()
+        self.found.branches = len(self.seen)
         self._seeds()
         if self.faults:
             raise SpaceError(*self.faults.values())
         if not self.accepted and not self.found.accepted:
             self.space.sample(self.rng)  # raises, and says which rules reject
         return self.found
+
+    def _late(self) -> bool:
+        return time.monotonic() > self.end
 
     def _build(self, wanted: Mapping[str, Value]) -> str | None:
         """Build with some values wanted; None where the candidate is accepted, else what rejected it."""
@@ -126,6 +135,8 @@ class _Checker:
                 tried.add(key)
                 if key in self.accepted:
                     continue
+                if self._late():
+                    return
                 path, genotype, _ = self.seen[key]
                 before = len(self.faults)
                 reasons: Counter[str] = Counter()
@@ -143,7 +154,6 @@ class _Checker:
                 if key not in self.accepted and len(self.faults) == before:
                     reason = reasons.most_common(1)[0][0] if reasons else ""
                     self.found.unreached.append((*key, reason))
-        self.found.branches = len(self.seen)
 
     def _seeds(self) -> None:
         for name, design in self.space.seeds.items():

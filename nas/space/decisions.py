@@ -20,7 +20,7 @@ from nas.space.yaml_tree import Tree
 _FORMS = "a list of values, {int: [low, high]} or {float: [low, high]}"
 _OPTIONS = {"choice": ("choice", "weights"), "int": ("int", "step", "log"), "float": ("float", "step", "log")}
 _CALL = re.compile(r"[A-Za-z]\w*\s*\(")
-MAX_ELEMENTS = 10_000
+MAX_ELEMENTS = 1_000
 
 
 def read_decision(
@@ -116,6 +116,11 @@ class _Decision:
             return None
         if not isinstance(value, str):
             return ElementSpec(value, item.place)
+        if not item.style and re.fullmatch(r"[-+]?[0-9][0-9_.]*", value):
+            plain = value.replace("_", "")
+            hint = f"; write {plain}" if "_" in value and len(plain) <= 18 else ""
+            self.fault(item, f"YAML reads this as a word, not as a number{hint}; a word stands in quotes")
+            return None
         if value in self.names.blocks or (value in TABLE and value != "input"):
             return ElementSpec(value, item.place, value)
         if not _CALL.match(value):
@@ -149,7 +154,12 @@ class _Decision:
                 self.faults.append(Fault(message, text.place(keyword)))
         compiler = Compiler(text, self.names, self.faults, self.read)
         bound = tuple((keyword.arg or "", compiler.expression(keyword.value)) for keyword in node.keywords)
-        return ElementSpec(ast.unparse(node), item.place, callee, bound)
+        try:
+            spelled = ast.unparse(node)  # one spelling, however it is written
+        except RecursionError:
+            spelled = item.text
+        names = {part.id for keyword in node.keywords for part in ast.walk(keyword) if isinstance(part, ast.Name)}
+        return ElementSpec(spelled, item.place, callee, bound, frozenset(names))
 
     def _one_kind(self, tree: Tree) -> None:
         """Numbers and words do not mix: one of them is a slip."""

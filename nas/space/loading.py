@@ -8,6 +8,7 @@ from pathlib import Path
 from nas.errors import SpaceError, nearest
 from nas.space.reader import read_space
 from nas.space.space import ASSUMED_SIZE, Space
+from nas.space.yaml_tree import MAX_CHARACTERS
 
 
 def shipped_spaces() -> dict[str, Path]:
@@ -24,10 +25,13 @@ def load_space(name_or_path: str | Path) -> Space:
     given = str(name_or_path)
     shipped = shipped_spaces()
     path = shipped.get(given, Path(given))
-    if path.is_dir():
-        raise SpaceError(f"{given}: a space is a YAML file, this is a folder")
     try:
-        text = path.read_text(encoding="utf-8")
+        if path.is_dir():
+            raise SpaceError(f"{given}: a space is a YAML file, this is a folder")
+        if path.exists() and not path.is_file():
+            raise SpaceError(f"{given}: a space is a YAML file, this is not a file")
+        with path.open("rb") as file:
+            text = file.read(4 * MAX_CHARACTERS + 1).decode("utf-8")  # at most four bytes a character
     except FileNotFoundError:
         hint = nearest(given, shipped) or f"; shipped spaces are {', '.join(shipped)}"
         raise SpaceError(f"{given}: neither a file nor a shipped space{hint}") from None
@@ -36,6 +40,7 @@ def load_space(name_or_path: str | Path) -> Space:
     except (OSError, ValueError) as problem:
         reason = problem.strerror if isinstance(problem, OSError) else str(problem)
         raise SpaceError(f"{given}: cannot be read: {reason}") from None
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
     return space_from_text(text, path.name if given in shipped else given)
 
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from nas.errors import Place
 from nas.space.domains import Domain, Value
 
 if TYPE_CHECKING:
-    import ast
-
     from nas.space.run import Frame
 
 Expression = Callable[["Frame"], Any]
@@ -28,6 +28,7 @@ class ElementSpec:
     place: Place
     callee: str | None = None
     bound: tuple[tuple[str, Expression], ...] = ()
+    names: frozenset[str] = frozenset()  # that the bound arguments mention
 
 
 @dataclass
@@ -96,3 +97,36 @@ class Program:
     @property
     def decisions(self) -> dict[str, DecisionSpec]:
         return self.model.decisions
+
+    @cached_property
+    def calls(self) -> dict[str, frozenset[str]]:
+        """For each block (the model is ``), the blocks it can call: directly, through a choice, or as an argument."""
+        return {block.name: self._calls(block) for block in (self.model, *self.blocks.values())}
+
+    def _calls(self, block: BlockSpec) -> frozenset[str]:
+        decisions = {**self.decisions, **block.decisions}
+        front = [node.id for statement in block.tree for node in ast.walk(statement) if isinstance(node, ast.Name)]
+        seen: set[str] = set()
+        while front:
+            name = front.pop()
+            if name not in seen:
+                seen.add(name)
+                for element in decisions[name].elements if name in decisions else ():
+                    front.extend(element.names)
+                    if element.callee is not None:
+                        front.append(element.callee)
+        return frozenset(seen & set(self.blocks))
+
+    @cached_property
+    def reach(self) -> dict[str, frozenset[str]]:
+        """For each block (the model is ``), the blocks that its calls can lead to."""
+        found: dict[str, frozenset[str]] = {}
+        for start in self.calls:
+            seen: set[str] = set()
+            front = [start]
+            while front:
+                for name in self.calls[front.pop()] - seen:
+                    seen.add(name)
+                    front.append(name)
+            found[start] = frozenset(seen)
+        return found

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Iterable, Mapping
 
 from nas.space.program import DecisionSpec, Program
@@ -38,7 +37,7 @@ def unread(
         reads: for each block (the model is ``) its decisions, those that its equations and domains mention, and those
             that its rules mention.
     """
-    reached = called(program)
+    reached = program.reach[""]
     for name, block in program.blocks.items():
         if name not in reached:
             reading.fault(block.place, f"nothing calls block `{name}`; call it or remove it")
@@ -54,19 +53,3 @@ def unread(
                 reading.fault(
                     spec.place, f"nothing reads the decision `{decision}`; use it in the equations or remove it"
                 )
-
-
-def called(program: Program) -> set[str]:
-    """Blocks that the model can come to call: directly, through a choice, or as an argument."""
-    reached: set[str] = set()
-    front = [program.model]
-    while front:
-        block = front.pop()
-        named = {node.id for statement in block.tree for node in ast.walk(statement) if isinstance(node, ast.Name)}
-        decisions = {**program.decisions, **block.decisions}
-        named |= {e.callee for name in named if name in decisions for e in decisions[name].elements if e.callee}
-        for name in named & set(program.blocks):
-            if name not in reached:
-                reached.add(name)
-                front.append(program.blocks[name])
-    return reached

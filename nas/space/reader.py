@@ -10,10 +10,11 @@ from nas.errors import Fault, Place, SpaceError
 from nas.space.compiler import Compiler, Names, assigned, weight
 from nas.space.decisions import read_decision
 from nas.space.declarations import NAMES_ARE, WORD, axis_names, inputs, limits, seeds, share, sizes, text, word
+from nas.space.faults import Enough
 from nas.space.liveness import drops_nothing
 from nas.space.program import BlockSpec, DecisionSpec, Program
 from nas.space.reach import cyclic, unread
-from nas.space.reading import Enough, Reading
+from nas.space.reading import Reading
 from nas.space.rules import recipe, rules
 from nas.space.signatures import Signature, clashes, meaning_of, misread_names, reserve, signatures
 from nas.space.syntax import parse_body, text_of

@@ -6,8 +6,9 @@ import ast
 
 from nas.errors import Fault
 from nas.space.compiler import Compiler, Names
+from nas.space.faults import Faults
 from nas.space.program import COSTS, GROWING_COSTS, Expression, RuleSpec
-from nas.space.reading import Faults, Reading
+from nas.space.reading import Reading
 from nas.space.syntax import parse_expression, text_of
 from nas.space.yaml_tree import Tree
 

@@ -32,13 +32,17 @@ class Decider(Protocol):
 
 
 class Rejected(Exception):
-    """A rule or a limit says no to this candidate. `genotype` and `domains` hold what was decided until then."""
+    """A rule or a limit says no to this candidate.
+
+    `genotype` and `domains` hold what was decided until then, `steps` the work that the equations took.
+    """
 
     def __init__(self, rule: str) -> None:
         super().__init__(rule)
         self.rule = rule
         self.genotype: dict[str, Value] = {}
         self.domains: dict[str, Domain] = {}
+        self.steps = 0
 
 
 class _Unknown(Exception):
@@ -178,6 +182,11 @@ class Run:
                 self._check(frame, rule)
 
     # ------------------------------------------------------------------ calls
+
+    @property
+    def steps(self) -> int:
+        """The work so far: nodes, and what was spent on the equations."""
+        return STEPS_PER_NODE * self.program.max_nodes - self._steps + len(self.builder.nodes)
 
     def spend(self, steps: int, place: Place) -> None:
         """Count work, so that a hostile or mistaken space ends."""

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from nas.space.count import Count
 
 ASSUMED_SIZE = 64  # of an axis that neither a task nor the file's `sizes` gives a size
-MAX_DRAWS = 20_000
+MAX_DRAWS = 20_000  # without one that is accepted
+MAX_STEPS = 600_000  # of all these draws together
 
 Genotype = Mapping[str, Value]
 
@@ -152,22 +153,25 @@ class Space:
 
             run.settle(measure)
         except Rejected as rejected:
-            rejected.genotype, rejected.domains = run.drawn, run.domains
-            raise
+            raise self._told(rejected, run) from None
         except GenotypeError:
             raise
         except (ShapeError, SpaceError) as problem:
             if strict:
                 raise SpaceError(*problem.faults) from None
-            misfit = Rejected(str(problem))
-            misfit.genotype, misfit.domains = run.drawn, run.domains
-            raise misfit from None
+            raise self._told(Rejected(str(problem)), run) from None
         except RecursionError:
-            raise Rejected("the equations nest too deep") from None
+            raise self._told(Rejected("the equations nest too deep"), run) from None
         built = Architecture(run.drawn, run.domains, graph, recipe)
         if measured:
             built.__dict__["costs"] = measured[0]
         return built
+
+    @staticmethod
+    def _told(rejected: Rejected, run: Run) -> Rejected:
+        """The rejection with what was decided and done until then."""
+        rejected.genotype, rejected.domains, rejected.steps = run.drawn, run.domains, run.steps
+        return rejected
 
     def _outputs(self, result: Any, builder: Builder) -> list[int]:
         place = self.program.model.place
@@ -192,18 +196,22 @@ class Space:
 
     def _until_accepted(self, decider: Any, attempts: int = MAX_DRAWS) -> Architecture:
         reasons: Counter[str] = Counter()
+        steps = 0
+        domains: Mapping[str, Domain] = {}
         for draws in range(1, attempts + 1):
             try:
                 return self.build(decider())
             except Rejected as rejected:
                 reasons[rejected.rule] += 1
-                if not rejected.genotype:  # nothing was drawn, so nothing will change
+                steps += rejected.steps
+                domains = rejected.domains
+                if not rejected.genotype or steps > MAX_STEPS:  # nothing was drawn, so nothing will change; or enough
                     attempts = draws
                     break
         listed = "\n".join(f"  {count / attempts:7.1%}  {rule}" for rule, count in reasons.most_common(5))
         place = self._rule_place(reasons.most_common(1)[0][0])
         where = "" if place else f"{self.file}: "
-        if attempts == 1:
+        if not domains:
             said = f"{where}the space has one candidate, without a decision, and it is rejected:\n{listed}"
         else:
             advice = "loosen the rules and limits, or check them for a contradiction"

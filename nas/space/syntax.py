@@ -153,6 +153,8 @@ def _unreadable(problem: SyntaxError, text: Text, mode: str) -> Fault:
     if isinstance(problem, IndentationError):
         column = len(row) - len(row.lstrip())
         return Fault(_said(said), text.at(line, column))
+    if said.startswith("Exceeds the limit"):  # of the digits that Python reads
+        return Fault("numbers end at 1e18", text.at(line, max(column, 0)))
     if column < 0:  # the text ends where more was expected
         return Fault("something is missing at the end", text.at(line, max(len(row.rstrip()) - 1, 0)))
     if row[column : column + 1] == "=" and row[column + 1 : column + 2] != "=" and mode == "eval":
@@ -161,8 +163,6 @@ def _unreadable(problem: SyntaxError, text: Text, mode: str) -> Fault:
         return Fault("`=` does not compare; write `==`", text.at(line, column))
     if said.startswith("cannot assign to"):
         return Fault("on the left of `=` stands a name", text.at(line, column))
-    if said.startswith("Exceeds the limit"):
-        return Fault("numbers end at 1e18", text.at(line, column))
     return Fault(_said(said), text.at(line, column))
 
 

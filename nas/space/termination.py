@@ -21,7 +21,7 @@ def endless_blocks(program: Program) -> list[str]:
     needs = _needs(program)
     endless = [name for name, need in needs.items() if need == inf]
     # the culprit is where the loop lies, not everything that leads to it
-    looping = [name for name in endless if name in reachable_blocks(program, name)]
+    looping = [name for name in endless if name in program.reach[name]]
     return looping or endless
 
 
@@ -29,8 +29,7 @@ def mark_needs(program: Program) -> None:
     """Give every choice of a block that can reach a recursion the needs of its elements."""
     needs = _needs(program)
     for block in (program.model, *program.blocks.values()):
-        reached = reachable_blocks(program, block.name)
-        if not any(name in reachable_blocks(program, name) for name in reached):
+        if not any(name in program.reach[name] for name in program.reach[block.name]):
             continue
         for spec in block.decisions.values():
             if isinstance(spec.constant, Categorical):
@@ -38,33 +37,21 @@ def mark_needs(program: Program) -> None:
                 spec.needs = found if any(found) else ()
 
 
-def reachable_blocks(program: Program, name: str) -> set[str]:
-    """Blocks that calls from block `name` can lead to."""
-    seen: set[str] = set()
-    front = [program.model if not name else program.blocks[name]]
-    while front:
-        block = front.pop()
-        decisions = {**program.decisions, **block.decisions}
-        for statement in block.tree:
-            for node in ast.walk(statement):
-                if not isinstance(node, ast.Name):
-                    continue
-                found = {e.callee for e in decisions[node.id].elements} if node.id in decisions else {node.id}
-                for callee in found:
-                    if callee in program.blocks and callee not in seen:
-                        seen.add(callee)
-                        front.append(program.blocks[callee])
-    return seen
-
-
 def _needs(program: Program) -> dict[str, float]:
     blocks = {"": program.model, **program.blocks}
     needs: dict[str, float] = dict.fromkeys(blocks, inf)
-    for _ in range(len(blocks) + 1):
-        found = {name: _block_need(program, block, needs, {}) for name, block in blocks.items()}
-        if found == needs:
-            break
-        needs = found
+    callers: dict[str, set[str]] = {name: set() for name in blocks}
+    for name, called in program.calls.items():
+        for callee in called:
+            callers[callee].add(name)
+    waiting = dict.fromkeys(reversed(blocks))
+    while waiting:
+        name = next(iter(waiting))
+        del waiting[name]
+        need = _block_need(program, blocks[name], needs, {})
+        if need < needs[name]:
+            needs[name] = need
+            waiting |= dict.fromkeys(callers[name])
     return needs
 
 

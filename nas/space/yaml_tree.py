@@ -9,17 +9,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from math import inf
 from typing import Any
 
 import yaml
 
 from nas.errors import Fault, NasError, Place
+from nas.space.faults import Enough, Faults
 from nas.space.yaml_faults import explain
 
 MAX_CHARACTERS = 200_000
-MAX_VALUES = 20_000
+MAX_VALUES = 10_000
 MAX_DEPTH = 32
+MAX_PARTS = 64  # that a call in a list is put together from
 
 _INTEGER = re.compile(r"[-+]?[0-9]+\Z|0o[0-7]+\Z|0x[0-9a-fA-F]+\Z")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?\Z|[-+]?\.(inf|Inf|INF)\Z|\.(nan|NaN|NAN)\Z")
@@ -95,12 +98,16 @@ def read_yaml(text: str, file: str, error: Callable[..., NasError]) -> Tree:
 
 
 class _Reader:
+    """Builds the tree from the parser's events, one after the other, and stops at the first that is too much."""
+
     def __init__(self, text: str, file: str, error: Callable[..., NasError]) -> None:
         self.text = text
         self.file = file
         self.error = error
         self.lines = text.splitlines()
-        self.faults: list[Fault] = []
+        self.faults = Faults()
+        self.events = iter(yaml.parse(text, Loader=yaml.SafeLoader))
+        self.values = 0
 
     def place(self, mark: Any, width: int = 1) -> Place:
         """The place of a `line` and `column` that count from 0."""
@@ -108,70 +115,66 @@ class _Reader:
         return Place(self.file, mark.line + 1, mark.column + 1, line, width)
 
     def document(self) -> Tree:
+        tree: Tree | None = None
         try:
-            self._refuse_references()
-            node = yaml.compose(self.text, Loader=yaml.SafeLoader)
+            for event in self.events:
+                if isinstance(event, yaml.DocumentStartEvent) and tree is not None:
+                    raise self._refusal("a file holds one document, and `---` begins another; take it out", event)
+                if isinstance(event, yaml.NodeEvent):
+                    tree = self.tree(event, 0)
         except yaml.YAMLError as problem:
             found = explain(problem, self.text, self.lines)
             raise self.error(Fault(found.message, self.place(found))) from None
-        except RecursionError:
-            raise self.error(f"{self.file}: nested deeper than {MAX_DEPTH} levels") from None
-        if node is None:
-            raise self.error(f"{self.file}: the file is empty")
-        tree = self.tree(node, 0)
+        except Enough:
+            pass
         if self.faults:
             raise self.error(*self.faults)
+        if tree is None or (tree.kind == "scalar" and not tree.text and not tree.style):
+            raise self.error(f"{self.file}: the file is empty")
         return tree
 
-    def _refuse_references(self) -> None:
-        """Before anything is built: no anchors, aliases, tags, no depth or length that could exhaust us."""
-        depth = 0
-        for number, event in enumerate(yaml.parse(self.text, Loader=yaml.SafeLoader)):
-            if number > MAX_VALUES:
-                message = f"more than {MAX_VALUES:,} values; this is not a file written by hand"
-                raise self.error(Fault(message, self.place(event.start_mark)))
-            if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
-                raise self.error(
-                    Fault(
-                        "anchors and aliases (`&name`, `*name`) are not used here; write it out",
-                        self.place(event.start_mark),
-                    )
-                )
-            tag = getattr(event, "tag", None)
-            if tag and not isinstance(event, yaml.DocumentStartEvent):
-                shown = tag.replace("tag:yaml.org,2002:", "!!")
-                raise self.error(
-                    Fault(f"tags (`{shown}`) are not used here; write the value alone", self.place(event.start_mark))
-                )
-            if isinstance(event, yaml.CollectionStartEvent):
-                depth += 1
-                if depth > MAX_DEPTH:
-                    raise self.error(Fault(f"nested deeper than {MAX_DEPTH} levels", self.place(event.start_mark)))
-            elif isinstance(event, yaml.CollectionEndEvent):
-                depth -= 1
+    def _refusal(self, message: str, event: Any) -> NasError:
+        return self.error(Fault(message, self.place(event.start_mark)))
 
-    def tree(self, node: yaml.Node, depth: int) -> Tree:
-        if isinstance(node, yaml.ScalarNode):
-            return self._scalar(node)
-        if isinstance(node, yaml.SequenceNode):
-            items = [self.tree(child, depth + 1) for child in node.value]
-            return Tree("list", self.place(node.start_mark), items=self._rejoined(items) if node.flow_style else items)
-        tree = Tree("mapping", self.place(node.start_mark))
-        for key_node, value_node in node.value:
-            width = key_node.end_mark.column - key_node.start_mark.column
-            place = self.place(key_node.start_mark, max(1, width))
-            if not isinstance(key_node, yaml.ScalarNode):
-                self.faults.append(Fault("a key is a word, not a list or a mapping", place))
-                continue
-            key = key_node.value
-            if key in tree.keys:
-                first = tree.keys[key][0]
-                self.faults.append(Fault(f"`{key}` stands here twice; the first is in line {first.line}", place))
-                continue
-            tree.keys[key] = (place, self.tree(value_node, depth + 1))
+    def _next(self) -> Any:
+        """The next event. Raises: `error`: it is one of those that these files do without."""
+        event = next(self.events)
+        self.values += 1
+        if self.values > MAX_VALUES:
+            raise self._refusal(f"more than {MAX_VALUES:,} values; this is not a file written by hand", event)
+        return event
+
+    def tree(self, event: Any, depth: int) -> Tree:
+        """The value that begins with `event`; the events up to its end are taken."""
+        if isinstance(event, yaml.AliasEvent) or event.anchor:
+            raise self._refusal("anchors and aliases (`&name`, `*name`) are not used here; write it out", event)
+        if event.tag:
+            shown = event.tag.replace("tag:yaml.org,2002:", "!!")
+            raise self._refusal(f"tags (`{shown}`) are not used here; write the value alone", event)
+        if isinstance(event, yaml.ScalarEvent):
+            return self._scalar(event)
+        if depth >= MAX_DEPTH:
+            raise self._refusal(f"nested deeper than {MAX_DEPTH} levels", event)
+        if isinstance(event, yaml.SequenceStartEvent):
+            items: list[Tree] = []
+            while not isinstance(child := self._next(), yaml.SequenceEndEvent):
+                items.append(self.tree(child, depth + 1))
+            return Tree("list", self.place(event.start_mark), items=_rejoined(items) if event.flow_style else items)
+        tree = Tree("mapping", self.place(event.start_mark))
+        while not isinstance(child := self._next(), yaml.MappingEndEvent):
+            key = self.tree(child, depth + 1)
+            value = self.tree(self._next(), depth + 1)
+            if key.kind != "scalar":
+                self.faults.append(Fault("a key is a word, not a list or a mapping", key.place))
+            elif key.text in tree.keys:
+                first = tree.keys[key.text][0]
+                message = f"`{key.text}` stands here twice; the first is in line {first.line}"
+                self.faults.append(Fault(message, key.place))
+            else:
+                tree.keys[key.text] = (key.place, value)
         return tree
 
-    def _scalar(self, node: yaml.ScalarNode) -> Tree:
+    def _scalar(self, node: Any) -> Tree:
         style = node.style or ""
         rows = node.end_mark.line - node.start_mark.line + 1
         width = node.end_mark.column - node.start_mark.column if rows == 1 else 1
@@ -186,28 +189,40 @@ class _Reader:
                     break
         return tree
 
-    def _rejoined(self, items: list[Tree]) -> list[Tree]:
-        """Put `kan(grid=5` and `degree=3)` together again: a plain scalar with an open bracket takes its neighbours."""
-        joined: list[Tree] = []
-        waiting: list[Tree] = []
-        for item in items:
-            waiting.append(item)
-            plain = all(part.kind == "scalar" and not part.style for part in waiting)
-            text = ", ".join(part.text for part in waiting)
-            if plain and text.count("(") > text.count(")") and item is not items[-1]:
-                continue
-            if plain and len(waiting) > 1 and text.count("(") == text.count(")"):
-                first, last = waiting[0].place, waiting[-1].place
-                rows = last.line - first.line + 1
-                width = last.column + last.width - first.column if rows == 1 else first.width
-                if rows == 1:  # as written, so that columns are right
-                    text = first.text[first.column - 1 : first.column - 1 + width]
-                place = Place(first.file, first.line, first.column, first.text, width)
-                joined.append(Tree("scalar", place, value=text, text=text, rows=rows))
-            else:
-                joined.extend(waiting)
-            waiting = []
-        return joined
+
+def _rejoined(items: list[Tree]) -> list[Tree]:
+    """Put `kan(grid=5` and `degree=3)` together again: a plain scalar with an open bracket takes its neighbours."""
+    joined: list[Tree] = []
+    position = 0
+    while position < len(items):
+        end, balance = position, _balance(items[position])
+        while balance > 0 and end + 1 < min(len(items), position + MAX_PARTS):
+            end += 1
+            balance += _balance(items[end])
+        if end > position and balance == 0:
+            joined.append(_one(items[position : end + 1]))
+            position = end + 1
+        else:
+            joined.append(items[position])
+            position += 1
+    return joined
+
+
+def _balance(item: Tree) -> float:
+    """Brackets that a plain scalar opens and does not close; endless for what cannot be a part of a call."""
+    if item.kind != "scalar" or item.style:
+        return inf
+    return item.text.count("(") - item.text.count(")")
+
+
+def _one(parts: list[Tree]) -> Tree:
+    first, last = parts[0].place, parts[-1].place
+    rows = last.line - first.line + 1
+    width = last.column + last.width - first.column if rows == 1 else first.width
+    text = ", ".join(part.text for part in parts)
+    if rows == 1:  # as written, so that columns are right
+        text = first.text[first.column - 1 : first.column - 1 + width]
+    return Tree("scalar", replace(first, width=width), value=text, text=text, rows=rows)
 
 
 def _core(text: str) -> Any:
