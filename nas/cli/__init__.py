@@ -40,8 +40,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments)
     command = given[0] if given else None
     try:
-        parser = _parser(command)
-        options = parser.parse_args(given)
+        parser, chosen = _parser(command)
+        options, unknown = parser.parse_known_args(given)
+        if unknown:
+            chosen.error(f"`{unknown[0]}` is not understood{nearest(unknown[0], chosen.options())}")
         if not hasattr(options, "run"):
             parser.print_help()
             return 0
@@ -64,8 +66,13 @@ class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         raise NasError(f"{message} (`{self.prog} --help` says more)")
 
+    def options(self) -> list[str]:
+        return list(self._option_string_actions)
 
-def _parser(command: str | None) -> argparse.ArgumentParser:
+
+def _parser(command: str | None) -> tuple[_Parser, _Parser]:
+    """The parser of all commands, and the one of `command`, which alone has its arguments."""
+
     def formatter(prog: str) -> argparse.HelpFormatter:
         return argparse.RawDescriptionHelpFormatter(prog, max_help_position=26, width=_WIDTH)
 
@@ -80,11 +87,13 @@ def _parser(command: str | None) -> argparse.ArgumentParser:
     if command is not None and not command.startswith("-") and command not in COMMANDS:
         parser.error(f"there is no command `{command}`{nearest(command, COMMANDS)}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", prog="nas")
+    chosen = parser
     for name, (module, what) in COMMANDS.items():
         sub = commands.add_parser(name, description=what, formatter_class=formatter)
         if name == command:
+            chosen = sub
             getattr(import_module(f"nas.cli.{module}"), f"add_{name}")(sub)
-    return parser
+    return parser, chosen
 
 
 def _version() -> str:

@@ -21,7 +21,9 @@ def run_ops(options: argparse.Namespace) -> int:
 
     operators = {name: operator for name, operator in sorted(TABLE.items()) if name != "input"}
     if options.name and options.name not in operators:
-        raise NasError(f"there is no operator `{options.name}`{nearest(options.name, operators)}; `nas ops` lists them")
+        raise NasError(
+            f"there is no operator `{options.name}` among those of `nas ops`{nearest(options.name, operators)}"
+        )
     shown = {options.name: operators[options.name]} if options.name else operators
     if options.json:
         described: dict[str, Any] = {

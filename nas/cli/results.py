@@ -40,9 +40,7 @@ def run_front(options: argparse.Namespace) -> int:
         if target.suffix in writers:
             write_text(target, writers[target.suffix]())
         elif target.suffix in (".svg", ".png", ".pdf"):
-            from nas.pareto.figures import draw_frontier
-
-            draw_frontier(front, target, published=found.published(), confirmation=found.confirmation())
+            found.draw(target)
         else:
             raise ExperimentError(f"-o takes a .csv, .json, .txt, .svg, .png or .pdf file, got `{target}`")
         print(target)

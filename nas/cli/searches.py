@@ -50,6 +50,8 @@ def run_search(options: argparse.Namespace) -> int:
         "directory": options.directory,
         "engine": engine_of(options),
     }
+    if (Path(options.what) / "study.json").exists():
+        raise ExperimentError(f"{options.what} holds a search; go on with it: nas resume {options.what}")
     a_space = _is_space(options.what, options.task is not None)
     if a_space and options.task is None:
         load_space(options.what)  # the likelier mistake first: that there is no such space

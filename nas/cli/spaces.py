@@ -54,6 +54,8 @@ def add_check(parser: argparse.ArgumentParser) -> None:
 def run_check(options: argparse.Namespace) -> int:
     from nas.space.check import check
 
+    if options.draws < 1:
+        raise ExperimentError(f"--draws is a positive number, got {options.draws}")
     space = _space(options)
     found = check(space, options.draws, options.seed)
     size = space.count()

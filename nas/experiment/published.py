@@ -30,7 +30,8 @@ def published_points(task: str, file: str | None = None, folder: Path = Path()) 
         with path.open(newline="", encoding="utf-8") as lines:
             rows = list(csv.DictReader(lines))
     except (OSError, UnicodeDecodeError, csv.Error) as problem:
-        raise ExperimentError(f"published points: {path} cannot be read: {problem}") from None
+        reason = problem.strerror if isinstance(problem, OSError) else problem
+        raise ExperimentError(f"published points: {path} cannot be read: {reason}") from None
     return tuple(_point(row, path, number) for number, row in enumerate(rows, start=2))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -108,7 +109,7 @@ class Search:
                 return None
             return Artifact(svg=draw.svg(graph), source=self.source(trial), text=draw.text(graph))
 
-        target = Path(path) if path is not None else self.directory / REPORT
+        target = _with_folder(path) if path is not None else self.directory / REPORT
         return write_report(
             self.record(),
             target,
@@ -117,6 +118,14 @@ class Search:
             confirmation=self.confirmation(),
             provenance=read_environment(self.directory),
         )
+
+    def draw(self, path: str | Path) -> Path:
+        """Write the frontier as a picture, `.svg`, `.png` or `.pdf`, beside published points and what was confirmed."""
+        from nas.pareto.figures import draw_frontier
+
+        target = _with_folder(path)
+        draw_frontier(self.front(), target, published=self.published(), confirmation=self.confirmation())
+        return target
 
     def export(self, trial: TrialRecord | int, path: str | Path) -> Exported:
         """Write a trial as plain PyTorch: `path` and, beside it, its weights as `.pt`; verified in a fresh interpreter.
@@ -132,7 +141,7 @@ class Search:
         return export(
             self.source(chosen),
             self.weights(chosen) if self.trains else None,
-            path,
+            _with_folder(path),
             self.space.input_shapes,
             self._facts(chosen),
             params=chosen.costs["params"],
@@ -213,6 +222,13 @@ def _to_the_end(running: Generator[Report, bool | None, Outcome]) -> Outcome:
 
 def _spread(name: str, spread: Any) -> str:
     return f"{name} {spread.mean:.6g} ± {spread.std:.2g} over {spread.n} seeds"
+
+
+def _with_folder(path: str | Path) -> Path:
+    """The path, its folder made where that is possible; whoever writes there says what is wrong otherwise."""
+    with suppress(OSError):
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+    return Path(path)
 
 
 def _first_line(problem: Exception) -> str:

@@ -88,12 +88,17 @@ class Experiment:
         return type(problem)(*(Fault(one.message, one.place or self._place(key, one)) for one in problem.faults))
 
     def _place(self, key: str, fault: Fault) -> Place | None:
-        named = re.findall(r"[`']([^`']*)[`']", fault.message)
-        for word in named:
-            for path, (place, value) in self.places.items():
-                if path.startswith((f"{key}.", f"{key}[")) and (path.rpartition(".")[2] == word or value == word):
+        words = re.findall(r"[`']([^`']*)[`']", fault.message)
+        inside = {path: found for path, found in self.places.items() if path.startswith((f"{key}.", f"{key}["))}
+        for word in words:
+            for path, (place, _) in inside.items():
+                if path.rpartition(".")[2] == word:
                     return place
-        return self.places[key][0] if key in self.places else None
+        for word in words:
+            for place, value in inside.values():
+                if value == word:
+                    return place
+        return self.places.get(f"{key}.name", self.places.get(key, (None, None)))[0]
 
 
 KEYS = tuple(field.name for field in fields(Experiment) if field.name not in ("file", "places"))
@@ -136,7 +141,8 @@ def experiment_from_text(text: str, file: str) -> Experiment:
         values[key] = as_setting(key, value.plain(), from_file=True)
         wrong = value_fault(key, values[key])
         if wrong:
-            faults.append(Fault(f"`{key}` {wrong}; this is {value.describe()}", value.place))
+            shown = value.describe() if value.kind == "scalar" else value.plain()
+            faults.append(Fault(f"`{key}` {wrong}; this is {shown}", value.place))
     for key in ("space", "task"):
         if key not in tree.keys:
             faults.append(Fault(f"{file}: an experiment needs `{key}:`"))
@@ -222,16 +228,14 @@ def _stopping(value: Any) -> str:
 
 
 def _budget(value: Any) -> str:
-    if not isinstance(value, Mapping) or len(value) != 1 or next(iter(value)) not in ("epochs", "steps"):
-        return "is {epochs: 30} or {steps: 2000}"
-    unit, amount = next(iter(value.items()))
-    wrong = _whole(1)(amount)
-    return f"has {unit}, which {wrong}" if wrong else ""
+    good = isinstance(value, Mapping) and len(value) == 1
+    good = good and all(unit in ("epochs", "steps") and not _whole(1)(amount) for unit, amount in value.items())
+    return "" if good else "is {epochs: 30} or {steps: 2000}, with a whole number from 1"
 
 
 def _confirm(value: Any) -> str:
     good = isinstance(value, Mapping) and set(value) <= {"seeds"} and not _whole(1)(value.get("seeds", CONFIRM_SEEDS))
-    return "" if good else f"is {{seeds: {CONFIRM_SEEDS}}}, a whole number from 1"
+    return "" if good else f"is {{seeds: {CONFIRM_SEEDS}}}, with a whole number from 1"
 
 
 _OPTIONAL = ("hours", "timeout_s", "directory", "published")

@@ -10,6 +10,7 @@ import yaml
 
 from nas.errors import StudyError
 from nas.experiment.settings import KEYS, Experiment, experiment_from_text
+from nas.study.directory import read_settings, text_digest
 
 EXPERIMENT = "experiment.yaml"
 SPACE = "space.yaml"
@@ -26,10 +27,9 @@ def snapshot(experiment: Experiment) -> str:
 def read_snapshot(directory: Path) -> tuple[Experiment, str]:
     """Settings and the text of the space of the search in `directory`.
 
-    Raises: StudyError: there is no search; ExperimentError: somebody changed its settings, and they are wrong now.
+    Raises: StudyError: there is no search, or its space was edited; ExperimentError: its settings were, and are wrong now.
     """
-    if not (directory / "study.json").exists():
-        raise StudyError(f"{directory} holds no search: there is no study.json in it")
+    settings = read_settings(directory)
     texts = {}
     for name in (EXPERIMENT, SPACE):
         try:
@@ -38,6 +38,10 @@ def read_snapshot(directory: Path) -> tuple[Experiment, str]:
             raise StudyError(f"{directory} is incomplete: there is no {name} in it") from None
         except (OSError, UnicodeDecodeError) as problem:
             raise StudyError(f"{directory / name} cannot be read: {problem}") from None
+    if text_digest(texts[SPACE]) != settings.space_digest:
+        raise StudyError(
+            f"{directory / SPACE} was edited after the search began; put it back, or begin another search with it"
+        )
     return experiment_from_text(texts[EXPERIMENT], str(directory / EXPERIMENT)), texts[SPACE]
 
 

@@ -144,7 +144,7 @@ def test_seeds_are_a_number(search: Search, seeds: Any) -> None:
 def test_there_must_be_a_frontier_and_nobody_else_at_it(search: Search, tmp_path: Path) -> None:
     from nas.study.directory import Lock
 
-    with pytest.raises(StudyError, match="holds no search"):
+    with pytest.raises(StudyError, match="holds no study"):
         nas.confirm(tmp_path)
     lock = Lock(search.directory)
     with pytest.raises(StudyError, match="is being driven by another process"):

@@ -71,7 +71,7 @@ def test_going_on_is_as_if_it_had_never_stopped(tmp_path: Path, task: str, space
 
 def test_a_total_below_what_there_is_is_refused(tmp_path: Path, task: str, space: Path) -> None:
     nas.search(space, task=task, trials=3, directory=str(tmp_path / "run"))
-    with pytest.raises(ExperimentError, match="is a new total, and .* has 3 candidates already, got 2"):
+    with pytest.raises(ExperimentError, match=r"is a new total, and .* has 3 candidates already, got 2"):
         nas.resume(tmp_path / "run", trials=2)
     with pytest.raises(ExperimentError, match="`trials` is a whole number from 1, got 0"):
         nas.resume(tmp_path / "run", trials=0)
@@ -216,7 +216,7 @@ def test_a_directory_is_one_searchs(tmp_path: Path, task: str, space: Path) -> N
     before = run().record().trials
     with pytest.raises(StudyError, match="already holds this study; resume it"):
         run()
-    with pytest.raises(StudyError, match="holds another study.*\n  seed: 0 there, 1 here"):
+    with pytest.raises(StudyError, match=r"holds another study.*\n  seed: 0 there, 1 here"):
         run(seed=1)
     assert nas.open_search(tmp_path / "run").record().trials == before
 
@@ -274,13 +274,16 @@ def test_a_search_needs_a_space_and_a_task() -> None:
 
 
 def test_there_is_no_search(tmp_path: Path, task: str, space: Path) -> None:
-    with pytest.raises(StudyError, match="holds no search: there is no study.json in it"):
+    with pytest.raises(StudyError, match=r"holds no study: there is no study.json in it"):
         nas.resume(tmp_path)
     with pytest.raises(StudyError, match="holds no study"):
         nas.open_search(tmp_path)
     search = nas.search(space, task=task, trials=2, directory=str(tmp_path / "run"))
     with pytest.raises(StudyError, match="has 2 trials, numbered from 0; there is no trial 2"):
         search.trial(2)
+    (search.directory / "space.yaml").write_text(space.read_text().replace("64", "65"))
+    with pytest.raises(StudyError, match=r"space\.yaml was edited after the search began; put it back"):
+        nas.resume(search.directory)
     (search.directory / "space.yaml").unlink()
     with pytest.raises(StudyError, match=r"is incomplete: there is no space\.yaml in it"):
         nas.resume(search.directory)

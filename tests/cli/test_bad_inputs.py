@@ -1,0 +1,257 @@
+"""Golden files: what a person sees who mistypes a command, an experiment or data. `golden/NAME.txt` holds each exactly.
+
+Every mistake is one message with its place and the way out, exit status 2 (1 where the work failed), and loses nothing.
+`UPDATE_GOLDEN=1` writes the messages anew; read them as the person would who made the mistake.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from nas.cli import main
+
+GOLDEN = Path(__file__).parent / "golden"
+
+
+@dataclass(frozen=True)
+class Case:
+    """A command and the files that it reads; `status` is what it leaves with."""
+
+    command: str
+    files: Mapping[str, str] = field(default_factory=dict)
+    status: int = 2
+
+
+def experiment(text: str, **more: str) -> Case:
+    """A search whose experiment file is wrong."""
+    return Case("search my.yaml", {"my.yaml": text, **more})
+
+
+def narrow(line: str) -> Case:
+    """A wrong line in an experiment that is right otherwise."""
+    return experiment(f"space: narrow.yaml\ntask: my_task.py:make\n{line}\n")
+
+
+def on_task(task: str, **files: str) -> Case:
+    """An experiment with a wrong task or wrong data."""
+    return experiment(f"space: narrow.yaml\ntask: {task}\ntrials: 2\n", **files)
+
+
+def csv(text: str) -> Case:
+    return on_task("{name: data.csv, target: y}", **{"data.csv": text})
+
+
+ROWS = "\n".join(f"{i},{i % 3},{i % 2}" for i in range(30))
+
+CASES: dict[str, Case] = {
+    # ------------------------------------------------------------------ the command line
+    "command_unknown": Case("serach mlp"),
+    "command_option_unknown": Case("front run --jsn"),
+    "command_argument_missing": Case("report"),
+    "command_not_a_number": Case("search narrow.yaml --task my_task.py:make --trials many"),
+    "command_choice": Case("schema spaces"),
+    "search_of_a_space_without_task": Case("search mlp"),
+    "search_of_nothing": Case("search mpl"),
+    "search_file_missing": Case("search experimnt.yaml"),
+    "search_file_is_a_folder": Case("search run"),
+    "search_trials_negative": Case("search narrow.yaml --task my_task.py:make --trials -3"),
+    "search_epochs_zero": Case("search narrow.yaml --task my_task.py:make --epochs 0"),
+    "search_hours_nan": Case("search narrow.yaml --task my_task.py:make --hours nan"),
+    "search_workers_zero": Case("search narrow.yaml --task my_task.py:make --workers 0"),
+    "search_workers_inline": Case("search narrow.yaml --task my_task.py:make --engine inline --workers 2"),
+    "search_engine_unknown": Case("search narrow.yaml --task my_task.py:make --engine dask"),
+    "search_sampler_unknown": Case("search narrow.yaml --task my_task.py:make --sampler tpee"),
+    "search_objective_unknown": Case("search narrow.yaml --task my_task.py:make --objective 'maximize acuracy'"),
+    "search_device_unknown": Case("search narrow.yaml --task my_task.py:make --device gpu"),
+    "search_same_again": Case("search narrow.yaml --task my_task.py:make --trials 6 --epochs 4 -d run"),
+    "search_over_another": Case("search narrow.yaml --task my_task.py:make --seed 4 -d run"),
+    "search_directory_is_a_file": Case("search narrow.yaml --task my_task.py:make -d narrow.yaml"),
+    "search_directory_unwritable": Case("search narrow.yaml --task my_task.py:make -d /proc/results"),
+    "search_over_own_files": Case(
+        "search experiment.yaml -d .", {"experiment.yaml": "space: narrow.yaml\ntask: my_task.py:make\n"}
+    ),
+    "search_fresh_with_a_mistake": Case("search narrow.yaml --task my_task.py:make --objective nope -d run --fresh"),
+    "search_nothing_complete": Case(
+        "search my.yaml",
+        {"my.yaml": "space: narrow.yaml\ntask: {name: 'my_task.py:make', fail: no luck at all}\ntrials: 2\n"},
+        status=1,
+    ),
+    "resume_nothing": Case("resume nowhere"),
+    "resume_a_file": Case("resume narrow.yaml"),
+    "resume_fewer_trials": Case("resume run --trials 2"),
+    "resume_task_gone": Case("resume run", {"my_task.py": ""}),
+    "resume_settings_edited": Case("resume run", {"run/experiment.yaml": "space: narrow\ntask: digits\ntrals: 3\n"}),
+    "resume_space_edited": Case(
+        "resume run",
+        {
+            "run/space.yaml": "space: narrow\ninputs: {x: [features]}\n"
+            "outputs: [targets]\nmodel: return linear(x, targets)\n"
+        },
+    ),
+    "resume_damaged": Case("resume run", {"run/study.json": "{"}),
+    "front_nothing": Case("front nowhere"),
+    "front_of_failures": Case("front failed"),
+    "front_suffix": Case("front run -o front.xlsx"),
+    "front_unwritable": Case("front run -o /proc/front.csv"),
+    "front_picture_unwritable": Case("front run -o /proc/front.svg"),
+    "report_nothing": Case("report nowhere"),
+    "report_suffix": Case("report run -o report.pdf"),
+    "report_unwritable": Case("report run -o /proc/report.html"),
+    "confirm_nothing": Case("confirm nowhere"),
+    "confirm_no_seeds": Case("confirm run --seeds 0"),
+    "confirm_of_failures": Case("confirm failed"),
+    "confirm_engine_unknown": Case("confirm run --engine rai"),
+    "export_nothing": Case("export nowhere --knee -o m.py"),
+    "export_which": Case("export run -o m.py"),
+    "export_two_at_once": Case("export run --knee --trial 1 -o m.py"),
+    "export_trial_out_of_range": Case("export run --trial 6 -o m.py"),
+    "export_best_unknown": Case("export run --best speed -o m.py"),
+    "export_suffix": Case("export run --knee -o model.onnx"),
+    "export_unwritable": Case("export run --knee -o /proc/m.py"),
+    "check_missing": Case("check families.yml"),
+    "check_sizes": Case("check mlp --sizes features=abc"),
+    "check_sizes_form": Case("check mlp --sizes 784"),
+    "check_sizes_unknown": Case("check mlp --sizes feature=784"),
+    "check_task_axes": Case("check nasbench201 --task my_task.py:make"),
+    "check_draws": Case("check mlp --draws 0"),
+    "show_set_unknown": Case("show mlp --set dept=4"),
+    "show_set_outside": Case("show mlp --set depth=40"),
+    "show_set_form": Case("show mlp --set depth"),
+    "show_set_broken": Case("show mlp --set 'depth=[1'"),
+    "show_design": Case("show mlp --design baseline"),
+    "show_svg_unwritable": Case("show mlp --svg /proc/a.svg"),
+    "sample_none": Case("sample mlp -n 0"),
+    "ops_unknown": Case("ops liner"),
+    # ------------------------------------------------------------------ experiment files
+    "experiment_empty": experiment(""),
+    "experiment_a_list": experiment("- space: mlp\n"),
+    "experiment_broken_yaml": experiment("space: narrow.yaml\ntask: [my_task.py:make\n"),
+    "experiment_not_text": Case("search my.yaml", {"my.yaml": "\udcff\udcfe"}),
+    "experiment_several_faults": experiment("spce: narrow.yaml\ntask: 12\ntrials: many\nseed: -1\nhours: .inf\n"),
+    "experiment_key_twice": experiment("space: mlp\ntask: digits\nspace: kan\n"),
+    "experiment_is_a_space": Case("search narrow.yaml"),
+    "space_missing": experiment("space: narow.yaml\ntask: my_task.py:make\n"),
+    "space_wrong": experiment(
+        "space: wrong.yaml\ntask: my_task.py:make\n",
+        **{
+            "wrong.yaml": "space: wrong\ninputs: {x: [features]}\noutputs: [targets]\nmodel: return liner(x, targets)\n"
+        },
+    ),
+    "space_axes": experiment("space: nasbench201\ntask: my_task.py:make\n"),
+    "space_recipe": experiment(
+        "space: wrong.yaml\ntask: my_task.py:make\n",
+        **{
+            "wrong.yaml": "space: wrong\ninputs: {x: [features]}\noutputs: [targets]\n"
+            "model: return linear(x, targets)\nrecipe: {lr: -1}\n"
+        },
+    ),
+    "engine_unknown": narrow("engine: rey"),
+    "engine_option": narrow("engine: {name: ray, wrokers: 2}"),
+    "engine_workers": narrow("engine: {name: ray, workers: two}"),
+    "sampler_option": narrow("sampler: {name: nsga2, populaton: 8}"),
+    "sampler_flat_only": narrow("sampler: gp"),
+    "sampler_grid_infinite": experiment(
+        "space: wide.yaml\ntask: my_task.py:make\nsampler: grid\n",
+        **{
+            "wide.yaml": "space: wide\ninputs: {x: [features]}\noutputs: [targets]\nchoose: {rate: {float: [0.0, 0.5]}}\n"
+            "model: return linear(dropout(x, rate), targets)\n"
+        },
+    ),
+    "objectives_a_text": narrow("objectives: maximize accuracy"),
+    "objectives_word": narrow("objectives: [maximise accuracy, minimize params]"),
+    "objectives_metric": narrow("objectives: [maximize accuracy, minimize latency]"),
+    "objectives_contradict": narrow("objectives: [maximize accuracy, minimize accuracy]"),
+    "constraints_form": narrow("constraints: [params < lots]"),
+    "constraints_impossible": narrow("constraints: [params <= 100, params >= 1000]"),
+    "stopping_rule": narrow("stopping: {rule: pareto-halfing, rungs: [2]}"),
+    "stopping_beyond_budget": narrow("budget: {epochs: 5}\nstopping: {rule: pareto-halving, rungs: [2, 10]}"),
+    "stopping_eta": narrow("stopping: {rule: pareto-halving, rungs: [2], eta: 1}"),
+    "budget_unit": narrow("budget: {epoch: 5}"),
+    "budget_amount": narrow("budget: {epochs: 2.5}"),
+    "recipe_unknown": narrow("recipe: {optimizer: adamw, learning_rate: 1e-3}"),
+    "recipe_values": narrow("recipe:\n  lr: -1e-3\n  schedule: cosin\n  batch_size: many"),
+    "confirm_seeds": narrow("confirm: {seeds: 0}"),
+    "device": narrow("device: cuda:7"),
+    "several_settings": narrow("engine: rey\nsampler: tpee\nrecipe: {lr: 0}\nstopping: never"),
+    "published_missing": Case(
+        "front run -o front.svg",
+        {"run/experiment.yaml": "space: narrow\ntask: my_task.py:make\npublished: points.csv\n"},
+    ),
+    "published_not_a_number": Case(
+        "report run",
+        {
+            "run/experiment.yaml": "space: narrow\ntask: ../my_task.py:make\npublished: points.csv\n",
+            "run/points.csv": "label,source,accuracy\nMLP,A paper,high\n",
+        },
+    ),
+    # ------------------------------------------------------------------ tasks and data
+    "task_unknown": on_task("mnist1dd"),
+    "task_option": on_task("{name: digits, validaton: 0.1}"),
+    "task_without_function": on_task("my_task.py"),
+    "task_function_missing": on_task("my_task.py:mak"),
+    "task_function_raises": on_task("my_task.py:broken"),
+    "task_file_raises": on_task("bad.py:make", **{"bad.py": "import nonsense_that_is_not_there\n"}),
+    "task_file_syntax": on_task("bad.py:make", **{"bad.py": "def make(:\n"}),
+    "task_file_missing": on_task("my_tsk.py:make"),
+    "task_returns_nonsense": on_task("bad.py:make", **{"bad.py": "def make():\n    return 3\n"}),
+    "data_missing": on_task("{name: dta.csv, target: y}", **{"data.csv": "a,y\n1,2\n"}),
+    "data_suffix": on_task("data.parquet", **{"data.parquet": "PAR1"}),
+    "data_npz_broken": on_task("data.npz", **{"data.npz": "this is no zip file"}),
+    "csv_column": csv(f"a,b,z\n{ROWS}\n"),
+    "csv_target": on_task("data.csv", **{"data.csv": f"a,b,y\n{ROWS}\n"}),
+    "csv_nan": csv(f"a,b,y\n{ROWS}\n1,NaN,0\n"),
+    "csv_word": csv(f"a,b,y\n{ROWS}\n1,two,0\n"),
+    "csv_ragged": csv(f"a,b,y\n{ROWS}\n1,2\n"),
+    "csv_empty": csv(""),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_mistake_has_its_message(name: str, home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    case = CASES[name]
+    for file, text in case.files.items():
+        (home / file).write_text(text, encoding="utf-8", errors="surrogateescape")
+    before = contents(home)
+    arguments = shlex.split(case.command)
+    if case.command.startswith(("search", "resume", "confirm")):
+        arguments.append("--quiet")
+    status = main(arguments)
+    shown = capsys.readouterr()
+    said = shown.err.replace(str(home), "HOME")
+    files = "".join(f"--- {file}\n{text}\n" for file, text in case.files.items() if file == "my.yaml" and "\n" in text)
+    text = f"{files}$ nas {case.command}\n{said}exit status {status}\n"
+    golden = GOLDEN / f"{name}.txt"
+    if os.environ.get("UPDATE_GOLDEN"):
+        golden.write_text(text, encoding="utf-8")
+    assert text == golden.read_text(encoding="utf-8")
+    assert status == case.status
+    assert said.strip()
+    assert shown.out == ""
+    assert "Traceback" not in said
+    assert not re.search(r"\b(KeyError|ValueError|TypeError|OSError|Errno)\b", said)
+    after = contents(home)
+    assert {path: after.get(path) for path in before} == before, "a mistake loses nothing"
+    if case.status == 2:
+        assert set(after) == set(before), "and leaves nothing behind"
+
+
+def contents(folder: Path) -> dict[str, str]:
+    """Every file but locks and Python's own, by a digest of what is in it."""
+    return {
+        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.name != "lock" and "__pycache__" not in path.parts
+    }
+
+
+def test_every_message_belongs_to_a_mistake() -> None:
+    assert sorted(path.stem for path in GOLDEN.glob("*.txt")) == sorted(CASES)
+    assert len(CASES) >= 60

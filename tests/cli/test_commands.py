@@ -1,0 +1,163 @@
+"""Every command on a finished search: what it prints is for people, and with `--json` for programs."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import nas
+from nas.cli import COMMANDS, main
+
+
+@pytest.fixture
+def run(home: Path, capsys: pytest.CaptureFixture[str]) -> Any:
+    """Runs a command that works, and gives what it printed."""
+
+    def call(*arguments: str) -> str:
+        status = main(arguments)
+        shown = capsys.readouterr()
+        assert (status, shown.err) == (0, "")
+        return shown.out
+
+    return call
+
+
+def strict(text: str) -> Any:
+    """JSON without NaN and infinity."""
+    return json.loads(text, parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
+
+
+SEARCH = ["search", "narrow.yaml", "--task", "my_task.py:make", "--epochs", "2", "--quiet"]
+
+JSON = [
+    ["check", "mlp", "--draws", "20"],
+    ["show", "mlp"],
+    ["front", "run"],
+    ["report", "run"],
+    ["confirm", "run", "--seeds", "1", "--quiet"],
+    ["ops"],
+    ["ops", "linear"],
+    ["spaces"],
+    ["tasks"],
+    ["samplers"],
+    [*SEARCH, "--trials", "2", "-d", "new"],
+    ["resume", "run", "--trials", "7", "--quiet"],
+]
+
+
+@pytest.mark.parametrize("arguments", JSON, ids=lambda arguments: " ".join(arguments[:2]))
+def test_json_is_json(run: Any, arguments: list[str]) -> None:
+    assert strict(run(*arguments, "--json"))
+
+
+def test_samples_are_lines_of_json(run: Any) -> None:
+    lines = run("sample", "mlp", "-n", "3", "--json").splitlines()
+    assert [set(strict(line)) for line in lines] == [{"genotype", "costs", "digest", "recipe"}] * 3
+
+
+def test_every_command_that_prints_facts_has_json() -> None:
+    covered = {arguments[0] for arguments in JSON} | {"sample", "schema", "export"}
+    assert covered == set(COMMANDS)
+
+
+def test_from_a_search_to_an_export(run: Any, home: Path) -> None:
+    out = run(
+        *SEARCH,
+        "--trials",
+        "5",
+        "-d",
+        "new",
+        "--objective",
+        "maximize accuracy",
+        "--objective",
+        "minimize macs",
+        "--constraint",
+        "params <= 3000",
+        "--sampler",
+        "random",
+        "--seed",
+        "2",
+    )
+    assert "narrow-on-my_task: 5 candidates (5 complete)" in out
+    assert "next: nas report new" in out
+    record = nas.open_search("new").record()
+    assert [str(one) for one in record.objectives] == ["maximize accuracy", "minimize macs"]
+    assert all(one.costs["params"] <= 3000 for one in record.trials)
+    assert "7 candidates (7 complete)" in run("resume", "new", "--trials", "7", "--quiet")
+    assert run("report", "new") == "new/report.html\n"
+    assert run("report", "new", "-o", "there/page.html") == "there/page.html\n"
+    written = strict(run("export", "new", "--best", "macs", "-o", "small.py", "--json"))
+    front = nas.open_search("new").front()
+    assert written["trial"] == min(front.members, key=lambda one: one.costs["macs"]).number
+    assert written["verified"] is True
+    assert written["trained"] is False
+    assert (home / "small.pt").exists()
+
+
+def test_an_experiment_file_and_options_over_it(run: Any, home: Path) -> None:
+    (home / "my.yaml").write_text(
+        "space: narrow.yaml\ntask: my_task.py:make\ntrials: 40\nbudget: {epochs: 3}\ndirectory: results\n"
+    )
+    run("search", "my.yaml", "--trials", "3", "--quiet")
+    assert len(nas.open_search("results").record().trials) == 3
+    run("search", "my.yaml", "--trials", "2", "--seed", "1", "--quiet", "--fresh")
+    assert nas.open_search("results").record().seed == 1
+
+
+def test_the_frontier_in_every_form(run: Any, home: Path) -> None:
+    table = run("front", "run")
+    assert "◆" in table
+    assert "hypervolume" in table
+    members = nas.open_search("run").front().members
+    rows = list(csv.DictReader(io.StringIO(run("front", "run", "--csv"))))
+    assert [int(row["number"]) for row in rows] == [one.number for one in members]
+    for suffix in ("csv", "json", "txt", "svg", "png", "pdf"):
+        assert run("front", "run", "-o", f"out/front.{suffix}") == f"out/front.{suffix}\n"
+        assert (home / "out" / f"front.{suffix}").stat().st_size > 100
+
+
+def test_a_confirmation_says_what_it_measured(run: Any) -> None:
+    out = run("confirm", "run", "--seeds", "2", "--quiet")
+    assert "accuracy (validation)" in out
+    assert "(test)" not in out
+    assert "2 seeds each; mean ± standard deviation. This task has no test split" in out
+    assert "nan" not in out
+
+
+def test_spaces_are_shown(run: Any, home: Path) -> None:
+    assert "acceptance  100.0% of 20 draws" in run("check", "narrow.yaml", "--draws", "20")
+    assert "features=40" in run("check", "narrow.yaml", "--sizes", "features=40,targets=2", "--draws", "5")
+    assert "features=8, targets=3" in run("check", "narrow.yaml", "--task", "my_task.py:make", "--draws", "5")
+    shown = run("show", "narrow.yaml", "--set", "depth=2", "--set", "width=5", "--svg", "a.svg")
+    assert "linear(" in shown
+    assert "width = 5" in shown
+    assert (home / "a.svg").read_text().startswith("<svg")
+    assert "class Model(nn.Module)" in run("show", "narrow.yaml", "--code")
+    assert "depth = 2" in run("show", "mlp", "--design", "mnist1d-baseline")
+    assert len(run("sample", "narrow.yaml", "-n", "4").splitlines()) == 4
+
+
+def test_listings(run: Any) -> None:
+    assert "linear(x, n" in run("ops")
+    assert "source:" in run("ops", "kan_linear") if "kan_linear" in run("ops") else True
+    assert "residual-mlp" in run("spaces")
+    assert "my_task.py:make" in run("tasks")
+    assert "nsga2" in run("samplers")
+
+
+def test_without_a_command_there_is_help(run: Any) -> None:
+    out = run()
+    assert all(f"  {command}" in out for command in COMMANDS)
+
+
+def test_version_and_help_end_well(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for arguments in (["--version"], ["--help"], *([command, "--help"] for command in COMMANDS)):
+        with pytest.raises(SystemExit) as ended:
+            main(arguments)
+        assert ended.value.code == 0
+        assert "nas" in capsys.readouterr().out
