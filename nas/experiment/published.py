@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import csv
+import math
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 from nas.errors import ExperimentError
 from nas.pareto.published import PublishedPoint
@@ -35,7 +37,9 @@ def published_points(task: str, file: str | None = None, folder: Path = Path()) 
     return tuple(_point(row, path, number) for number, row in enumerate(rows, start=2))
 
 
-def _point(row: dict[str, str], path: Path, line: int) -> PublishedPoint:
+def _point(row: dict[Any, Any], path: Path, line: int) -> PublishedPoint:
+    if None in row or None in row.values():
+        raise ExperimentError(f"{path}:{line}: a row has {len([c for c in row if c])} cells like the first line")
     values: dict[str, float] = {}
     for column, cell in row.items():
         if column in _TEXTS or not (cell or "").strip():
@@ -44,6 +48,8 @@ def _point(row: dict[str, str], path: Path, line: int) -> PublishedPoint:
             values[column] = float(cell)
         except ValueError:
             raise ExperimentError(f"{path}:{line}: `{column}` is a number, got '{cell}'") from None
+        if not math.isfinite(values[column]):
+            raise ExperimentError(f"{path}:{line}: `{column}` is a finite number, got '{cell}'")
     if not row.get("label") or not values:
         raise ExperimentError(f"{path}:{line}: a published point needs `label`, `source` and at least one number")
     return PublishedPoint(row["label"], values, row.get("source") or "", row.get("note") or "")

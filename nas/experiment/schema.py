@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from nas.experiment.settings import DEFAULT_EPOCHS, DEFAULT_TRIALS
+from nas.experiment.settings import CONFIRM_SEEDS, DEFAULT_EPOCHS, DEFAULT_TRIALS
 
 
 def experiment_schema() -> dict[str, Any]:
     """The schema, as plain JSON (draft 2020-12)."""
-    named = {"oneOf": [{"type": "string"}, {"type": "object", "required": ["name"]}]}
+    text = {"type": "string", "pattern": r"\S"}
+    name = {"type": "string"}
+    named = {"oneOf": [name, {"type": "object", "required": ["name"], "properties": {"name": name}}]}
     texts = {"type": "array", "items": {"type": "string"}}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -18,8 +20,8 @@ def experiment_schema() -> dict[str, Any]:
         "required": ["space", "task"],
         "additionalProperties": False,
         "properties": {
-            "experiment": {"type": "string", "description": "Its name; results go to runs/NAME."},
-            "space": {"type": "string", "description": "A shipped space or the path of a space file."},
+            "experiment": {**text, "description": "Its name; results go to runs/NAME."},
+            "space": {**text, "description": "A shipped space or the path of a space file."},
             "task": {**named, "description": "A shipped task, data.npz, data.csv or my_task.py:make; or with options."},
             "objectives": {**texts, "description": "Such as `maximize accuracy` and `minimize params`."},
             "constraints": {**texts, "description": "Such as `macs <= 5e6`."},
@@ -57,15 +59,15 @@ def experiment_schema() -> dict[str, Any]:
             },
             "recipe": {"type": "object", "description": "Training settings: optimizer, lr, batch_size, schedule, …"},
             "engine": {**named, "default": "inline"},
-            "device": {"type": "string", "default": "auto"},
+            "device": {**text, "default": "auto"},
             "timeout_s": {"type": "number", "exclusiveMinimum": 0},
             "confirm": {
                 "type": "object",
                 "additionalProperties": False,
-                "properties": {"seeds": {"type": "integer", "minimum": 1, "default": 5}},
+                "properties": {"seeds": {"type": "integer", "minimum": 1, "default": CONFIRM_SEEDS}},
             },
             "seed": {"type": "integer", "minimum": 0, "default": 0},
-            "directory": {"type": "string"},
-            "published": {"type": "string", "description": "CSV of published points to stand beside ours."},
+            "directory": {**text, "description": "Where results go, from where the command runs."},
+            "published": {**text, "description": "CSV of published points to stand beside ours."},
         },
     }
