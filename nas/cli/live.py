@@ -95,12 +95,15 @@ class Live:
         for number, worker in sorted(self.workers.items()):
             state = "" if worker.report is None else f"  at {worker.report.rung}: {_metrics(worker.report.metrics)}"
             lines.append(
-                f"  worker {number}  candidate {worker.number:>4}  {worker.params:>11,} params  {now - worker.since:5.1f} s{state}"
+                f"  worker {number}  candidate {worker.number}  {worker.params:,} params  {now - worker.since:.1f} s{state}"
             )
         lines.extend(self._sketch())
         from rich.text import Text
 
-        self.display.update(Text("\n".join(lines)), refresh=True)
+        # Lines are cut, not wrapped: a view that is higher than it thinks leaves its rest behind.
+        height = max(self.console.size.height - 1, 1)
+        text = Text("\n".join(lines[:height]), no_wrap=True, overflow="ellipsis")
+        self.display.update(text, refresh=True)
 
     def _progress(self, now: float) -> str:
         done, spent = sum(self.ended.values()), now - self.started_at
@@ -123,8 +126,10 @@ class Live:
         if len(front.record.objectives) < 2:
             return []
         width, height = self.console.size
-        room = height - len(self.workers) - 6
-        return [] if room < 6 else ["", *sketch(front, min(width - 2, 90), min(room, 16)).splitlines()]
+        room = height - len(self.workers) - 7
+        if room < 6 or width < 40:
+            return []
+        return ["", *sketch(front, min(width - 2, 90), min(room, 16)).splitlines()]
 
 
 def _metrics(metrics: dict[str, float]) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
+import shutil
 import sys
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
@@ -13,6 +15,7 @@ from nas.errors import ExperimentError, NasError
 
 if TYPE_CHECKING:
     from nas.experiment.watching import Watcher
+    from nas.pareto.front import Front
 
 
 def add_json(parser: argparse.ArgumentParser, what: str = "machine-readable output") -> None:
@@ -40,6 +43,21 @@ def watcher(options: argparse.Namespace) -> AbstractContextManager[Watcher | Non
     from nas.cli.live import Live
 
     return nullcontext(None) if options.quiet else Live(sys.stderr)
+
+
+def columns() -> int:
+    """Of the terminal; where there is none, of a page."""
+    return shutil.get_terminal_size((100, 24)).columns
+
+
+def picture(front: Front) -> str:
+    """The frontier as characters, with colours where somebody sees and wants them; empty for one objective."""
+    from nas.pareto.terminal import sketch
+
+    if len(front.record.objectives) < 2:
+        return ""
+    colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+    return sketch(front, max(min(columns() - 2, 90), 30), colour=colour) + "\n\n"
 
 
 def write_text(path: Path, text: str) -> None:

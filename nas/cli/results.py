@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nas.cli.options import add_engine, add_json, engine_of, print_json, watcher, write_text
+from nas.cli.options import add_engine, add_json, columns, engine_of, picture, print_json, watcher, write_text
 from nas.errors import ExperimentError, StudyError
 
 if TYPE_CHECKING:
@@ -50,11 +49,7 @@ def run_front(options: argparse.Namespace) -> int:
     elif options.csv:
         print(front.to_csv(), end="")
     else:
-        from nas.pareto.terminal import sketch
-
-        if len(front.record.objectives) > 1:
-            print(sketch(front, colour=sys.stdout.isatty()) + "\n")
-        print(front.table(100))
+        print(picture(front) + front.table(columns()))
     return 0
 
 

@@ -8,7 +8,7 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nas.cli.options import add_engine, add_json, engine_of, watcher
+from nas.cli.options import add_engine, add_json, columns, engine_of, picture, watcher
 from nas.errors import ExperimentError, NasError, ParetoError
 
 if TYPE_CHECKING:
@@ -105,8 +105,6 @@ def _is_space(what: str, has_task: bool) -> bool:
 
 def _summary(found: Search, options: argparse.Namespace) -> int:
     """What came of it; exit status 1 where nothing did."""
-    from nas.pareto.terminal import sketch
-
     record = found.record()
     try:
         front = found.front()
@@ -120,10 +118,7 @@ def _summary(found: Search, options: argparse.Namespace) -> int:
     print(f"{record.name}: {len(record.trials)} candidates ({', '.join(f'{n} {state}' for state, n in ended.items())})")
     if found.ended:
         print(found.ended)
-    print()
-    if len(record.objectives) > 1:
-        print(sketch(front, colour=sys.stdout.isatty()) + "\n")
-    print(front.table(100))
+    print(f"\n{picture(front)}{front.table(columns())}")
     at = found.directory
     print(f"\nnext: nas report {at}   nas confirm {at}   nas export {at} --knee -o model.py")
     return 0
