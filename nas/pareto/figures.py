@@ -98,7 +98,7 @@ def draw_frontier(
         _frontier(axes, front, plane, colours)
         if confirmation is not None:
             _confirmed(axes, front, plane, confirmation, colours)
-        _published(axes, plane, shown)
+        _published(axes, front, plane, shown)
         _furniture(axes, plane)
         _key(figure, axes, colours, confirmation, bool(shown), title)
         metadata = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}, ".png": {}}[path.suffix.lower()]
@@ -187,14 +187,25 @@ def _confirmed(axes: Any, front: Front, plane: Plane, confirmation: Confirmation
         )  # fmt: skip
 
 
-def _published(axes: Any, plane: Plane, published: Sequence[PublishedPoint]) -> None:
+def _published(axes: Any, front: Front, plane: Plane, published: Sequence[PublishedPoint]) -> None:
+    """Hollow diamonds, each named on the side where the frontier is farther away."""
+    from matplotlib.patheffects import withStroke
+
+    point_size = axes.figure.dpi / 72
+    places = axes.transData.transform(plane.points(front.members) or [(0, 0)])
+    right_end = axes.transAxes.transform((0.85, 0))[0]
     for one in published:
         point: Point = (one.values[plane.x.name], one.values[plane.y.name])
         axes.plot(*point, "D", ms=4.6, mfc="white", mec=INK, mew=0.8, zorder=8)
-        right = axes.transAxes.inverted().transform(axes.transData.transform(point))[0] > 0.85
+        x, y = axes.transData.transform(point)
+        beside = [a - x for a, b in places if abs(b - y) < 9 * point_size]
+        room_right = min((gap for gap in beside if gap >= 0), default=1e9)
+        room_left = min((-gap for gap in beside if gap < 0), default=1e9)
+        left = x > right_end or (room_right < 40 * point_size and room_right < room_left)
         axes.annotate(
-            one.label, point, xytext=(-6 if right else 6, 0), textcoords="offset points", fontsize=7.5,
-            ha="right" if right else "left", va="center", zorder=8,
+            one.label, point, xytext=(-6 if left else 6, 0), textcoords="offset points", fontsize=7.5,
+            ha="right" if left else "left", va="center", zorder=8,
+            path_effects=[withStroke(linewidth=2, foreground="white")],
         )  # fmt: skip
 
 
