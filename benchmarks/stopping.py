@@ -30,7 +30,7 @@ TABLE = FOLDER / "mnist1d-families.csv"
 NUMBERS = FOLDER / "stopping.json"
 N_EPOCHS = 30
 N_ORDERS = 30
-REFERENCE = (0.0, 6.5)  # of (-accuracy, log10 parameters)
+REFERENCE = (-0.1, 6.5)  # of (-accuracy, log10 parameters): chance, and more parameters than any design has
 
 
 @dataclass(frozen=True)

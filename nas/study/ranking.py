@@ -11,7 +11,7 @@ import numpy.typing as npt
 Losses = npt.NDArray[np.float64]
 
 
-def ranks(losses: Losses, violations: Sequence[float] | None = None) -> npt.NDArray[np.int64]:
+def ranks(losses: Losses, violations: Sequence[float] | Losses | None = None) -> npt.NDArray[np.int64]:
     """Non-dominated rank of every point, 0 the best; equal points share a rank.
 
     Args:
@@ -56,7 +56,7 @@ def crowding(losses: Losses, rank: npt.NDArray[np.int64]) -> Losses:
     return distance
 
 
-def best_first(losses: Losses, violations: Sequence[float] | None = None) -> list[int]:
+def best_first(losses: Losses, violations: Sequence[float] | Losses | None = None) -> list[int]:
     """Indices from best to worst: by rank, then the lonelier first, then as they came."""
     if not len(losses):
         return []

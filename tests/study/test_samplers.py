@@ -207,3 +207,12 @@ def test_few_proposals_of_tpe_are_refused_on_the_shipped_grammar() -> None:
     benchmark = runpy.run_path(str(Path(__file__).parents[2] / "benchmarks" / "samplers.py"))
     refused = [benchmark["search"]("grammar", "tpe", seed, 100)[1].get("rejected", 0) for seed in range(3)]
     assert sum(refused) / (300 + sum(refused)) < 0.3
+
+
+def test_nsga2_breeds_its_way_to_what_constraints_allow(tmp_path: Path) -> None:
+    """Fewer than one draw in a thousand is allowed; refused designs are parents, ranked by how much they violate."""
+    constraints = ["params <= 70"]
+    with create(tmp_path, toys.flat(), sampler=named("nsga2"), constraints=constraints, trials=5) as study:
+        record = run(study).record()
+    assert all(trial.costs["params"] <= 70 for trial in record.trials)
+    assert any(trial.origin.startswith(("mutation", "crossover")) for trial in record.trials)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import runpy
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -134,3 +136,17 @@ def test_settings_are_read() -> None:
 def test_wrong_settings(given_: Any, message: str) -> None:
     with pytest.raises(ExperimentError, match=message):
         parse_stopping(given_, {"epochs": 30})
+
+
+def test_on_recorded_curves_it_saves_compute_at_equal_hypervolume() -> None:
+    """The numbers that `results/learning-curves` states, from the benchmark that made them."""
+    benchmark = runpy.run_path(str(Path(__file__).parents[2] / "benchmarks" / "stopping.py"))
+    curves = benchmark["read"](benchmark["TABLE"])
+    careful = benchmark["replay"]("", curves, Stopping((10,), 3), both=True)
+    assert careful.epochs_saved > 0.35
+    assert careful.volume > 0.999
+    assert careful.front_kept > 0.99
+    eager = benchmark["replay"]("", curves, Stopping((3, 10), 3), both=True)
+    alone = benchmark["replay"]("", curves, Stopping((3, 10), 3), both=False)
+    assert eager.epochs_saved > 0.6
+    assert eager.volume > alone.volume + 0.1, "accuracy alone loses the small networks"

@@ -72,7 +72,7 @@ SAMPLERS: dict[str, SamplerEntry] = {
             "Evolution of genotypes by non-dominated rank and crowding, for every space, recursive ones too.",
             _nsga2,
             {
-                "population": Setting(16, "parents kept, and results at random before the first child", 2),
+                "population": Setting(12, "parents kept, and results at random before the first child", 2),
                 "crossover": Setting(0.5, "share of children that have two parents", 0, 1),
             },
         ),

@@ -18,7 +18,7 @@ import numpy as np
 
 from nas.space.deciders import Random as Draw
 from nas.study.mirror import Mirror, Point
-from nas.study.ranking import best_first
+from nas.study.ranking import best_first, ranks
 from nas.study.samplers.base import Proposal, Sampler
 
 if TYPE_CHECKING:
@@ -36,30 +36,45 @@ class Nsga2(Sampler):
 
     def propose(self, mirror: Mirror, seed: int) -> Proposal:
         rng = Random(seed)
-        if mirror.results < self._population:
+        points = _breeding(mirror)
+        if len(points) < self._population:
             return Proposal(self._space.build(Draw(rng)), "random")
-        parents = self.parents(mirror)
-        first = _tournament(len(parents), rng)
-        mother = parents[first]
-        if rng.random() < self._crossover:
-            second = _tournament(len(parents), rng)
-            father = parents[second]
-            if father.genotype != mother.genotype:
-                child = self._space.crossover(mother.genotype, father.genotype, rng)
-                if child.genotype not in (mother.genotype, father.genotype):
-                    return Proposal(child, f"crossover of {mother.number} and {father.number}")
-        return Proposal(self._space.mutate(mother.genotype, rng), f"mutation of {mother.number}")
+        parents = [points[i] for i in self._best(points)]
+        mother, father = (parents[_tournament(len(parents), rng)] for _ in range(2))
+        if rng.random() < self._crossover and father.genotype != mother.genotype:
+            child = self._space.crossover(mother.genotype, father.genotype, rng)
+            if child.genotype not in (mother.genotype, father.genotype):
+                return Proposal(child, f"crossover of {_name(mother)} and {_name(father)}")
+        return Proposal(self._space.mutate(mother.genotype, rng), f"mutation of {_name(mother)}")
 
-    def parents(self, mirror: Mirror) -> list[Point]:
-        """The best `population` distinct candidates, best first."""
-        told: dict[int, Point] = {}
-        for point in mirror.points:
-            if point.state == "told" and point.number is not None:
-                told.setdefault(point.number, point)
-        points = list(told.values())
-        losses = np.array([point.losses for point in points], dtype=float)
-        order = best_first(losses, [point.total_violation for point in points])
-        return [points[i] for i in order[: self._population]]
+    def _best(self, points: list[Point]) -> list[int]:
+        """The best `population` of these points, best first."""
+        n_losses = max(len(point.losses or ()) for point in points)
+        losses = np.array([point.losses or (0.0,) * n_losses for point in points])
+        violations = np.array([point.total_violation for point in points])
+        rank = ranks(losses, violations)
+        # Crowding is only worth computing as far down as parents are taken.
+        near = np.flatnonzero(rank <= np.sort(rank)[self._population - 1])
+        return [int(near[i]) for i in best_first(losses[near], violations[near])[: self._population]]
+
+
+def _breeding(mirror: Mirror) -> list[Point]:
+    """Whole designs, each candidate once: those told, and those that only a constraint refused.
+
+    The latter have no losses and need none: how much they violate ranks them, below everything feasible.
+    """
+    told: dict[int, Point] = {}
+    infeasible = []
+    for point in mirror.points:
+        if point.state == "told" and point.number is not None:
+            told.setdefault(point.number, point)
+        elif point.state == "refused" and point.whole and point.violation == 0:
+            infeasible.append(point)
+    return [*told.values(), *infeasible]
+
+
+def _name(point: Point) -> str:
+    return "a refused design" if point.number is None else str(point.number)
 
 
 def _tournament(n: int, rng: Random) -> int:
