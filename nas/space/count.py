@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import inf, isinf, sqrt
+from math import inf, isqrt, log10, sqrt
 from random import Random as Generator
 from typing import Any
 
@@ -21,13 +21,14 @@ from nas.space.values import Element, Tensor
 MAX_RUNS = 5_000
 ROUGH_PROBES = 200
 PROBES = 2_000
+MAX_STEPS = 60_000  # nodes and steps of the equations, over all probes
 
 
 @dataclass(frozen=True)
 class Count:
     """The number of accepted genotypes, and the standard error of `value` where it is not exact.
 
-    `value` is infinite where a decision is a real number without a step.
+    `value` is infinite where a decision is a real number without a step, and an integer where no float holds it.
     """
 
     value: float
@@ -35,12 +36,20 @@ class Count:
     exact: bool = True
 
     def __str__(self) -> str:
-        if isinf(self.value):
+        if self.value == inf:
             return "infinitely many (a decision is a real number)"
         if self.exact:
-            return f"{int(self.value):,}"
-        value = f"{self.value:,.0f}" if self.value < 1e6 else f"{self.value:.2g}"
-        return f"about {value} (± {self.error:.1g}, estimated)"
+            return f"{int(self.value):,}" if self.value < 10**24 else _power(self.value, 2)
+        value = f"{self.value:,.0f}" if self.value < 1e6 else _power(self.value, 2)
+        return f"about {value} (± {_power(self.error, 1)}, estimated)"
+
+
+def _power(number: float, digits: int) -> str:
+    """A number of any size with so many digits, such as 1.5e+12."""
+    if number < 10**300:
+        return f"{number:.{digits}g}"
+    exponent = int(log10(number))
+    return f"{number // 10 ** (exponent - 6) / 10**6:.{digits}g}e+{exponent}"
 
 
 def count(space: Space, seed: int = 0) -> Count:
@@ -52,18 +61,25 @@ def count(space: Space, seed: int = 0) -> Count:
     """
     costly = any(rule.costly for rule in space.program.model.rules)
     rough = _estimate(space, Generator(seed), ROUGH_PROBES)
-    if isinf(rough.value):
+    if rough.value == inf:
         return rough
     if not costly or rough.value < MAX_RUNS:
-        try:
-            return Count(_Counter(space, memoise=not costly).whole())
-        except _TooMany:
-            pass
+        for nodes_matter in (False, True):
+            try:
+                return Count(_Counter(space, not costly, nodes_matter).whole())
+            except _NodesMatter:
+                continue
+            except _TooMany:
+                break
     return _estimate(space, Generator(seed), PROBES)
 
 
 class _TooMany(Exception):
     """More runs than exact counting may take."""
+
+
+class _NodesMatter(Exception):
+    """Some ways through a block make more nodes than there may be, so ways of unlike length are not alike."""
 
 
 class _Script:
@@ -93,15 +109,21 @@ class _Script:
         return [*(position for position, _ in way[:-1]), way[-1][0] + 1] if way else None
 
 
-Outcome = tuple[tuple[TensorType, ...], bool, int]  # types of the results, whether they are a list, nodes made
+Drawn = tuple[tuple[str, Value, Domain], ...]  # top-level decisions with their values
+Outcome = tuple[tuple[TensorType, ...], bool, int, Drawn]  # types of the results, whether a list, nodes made, drawn
+
+
+class _Pending(Exception):
+    """A rule inside a block waits for a decision that is drawn after the block."""
 
 
 class _Counter:
-    def __init__(self, space: Space, memoise: bool) -> None:
+    def __init__(self, space: Space, memoise: bool, nodes_matter: bool) -> None:
         self.space = space
         self.memoise = memoise
+        self.nodes_matter = nodes_matter
         self.runs = 0
-        self.outcomes: dict[Any, list[tuple[Outcome, int]]] = {}
+        self.outcomes: dict[Any, list[tuple[Outcome, int]] | None] = {}  # None: it cannot be told apart from its caller
         program = space.program
         self.reach = {name: {name, *program.reach[name]} for name in program.blocks}
         self.reads = {name: self._top_reads(reach) for name, reach in self.reach.items()}
@@ -120,6 +142,11 @@ class _Counter:
         if self.runs > MAX_RUNS:
             raise _TooMany
 
+    def reject(self, rejected: Rejected) -> None:
+        """A way that is not accepted. Raises: _NodesMatter: it may be only because a longer one was taken for it."""
+        if self.memoise and not self.nodes_matter and rejected.rule.startswith("limits: nodes"):
+            raise _NodesMatter
+
     def whole(self) -> float:
         total = 0
         positions: list[int] | None = []
@@ -131,8 +158,8 @@ class _Counter:
                 total += script.ways
             except OverflowError:
                 return inf
-            except Rejected:
-                pass
+            except Rejected as rejected:
+                self.reject(rejected)
             positions = script.following()
         return total
 
@@ -162,6 +189,7 @@ class _CountingRun(Run):
         super().__init__(space.program, space._axes, builder, script)
         self.counter = counter
         self.script = script
+        self.sharing = 0  # calls around this one whose decisions others may share
 
     def call_block(
         self,
@@ -176,32 +204,46 @@ class _CountingRun(Run):
         values = [value(frame) for value in args]
         named = {key: value(frame) for key, value in keywords}
         counter = self.counter
-        top = {decision: self.drawn.get(decision) for decision in counter.reads[name]}
-        own = counter.reach[name] & counter.shared
+        sharing = "tied" in named or bool(counter.reach[name] & counter.shared)
         simple = all(_simple(value) for value in (*values, *named.values()))
-        if own or "tied" in named or not simple or any(decision not in self.drawn for decision in top):
+        outcomes = None
+        if not sharing and not self.sharing and simple:
+            nodes = self.builder.nodes
+            key = (
+                name,
+                tuple(_key(value, nodes) for value in values),
+                tuple((k, _key(value, nodes)) for k, value in sorted(named.items())),
+                tuple((decision, decision in self.drawn, self.drawn.get(decision)) for decision in counter.reads[name]),
+                self.program.max_depth - frame.depth,
+            )
+            if key not in counter.outcomes:
+                try:
+                    counter.outcomes[key] = self._outcomes(frame, name, values, named, place)
+                except _Pending:
+                    counter.outcomes[key] = None
+            outcomes = counter.outcomes[key]
+        if outcomes is None:
             constants = [constant(value) for value in values]
             pairs = [(key, constant(value)) for key, value in named.items()]
-            return super().call_block(frame, name, constants, pairs, site, place, indirect)
-        nodes = self.builder.nodes
-        key = (
-            name,
-            tuple(_key(value, nodes) for value in values),
-            tuple((k, _key(value, nodes)) for k, value in sorted(named.items())),
-            tuple(top.items()),
-            self.program.max_depth - frame.depth,
-        )
-        if key not in counter.outcomes:
-            counter.outcomes[key] = self._outcomes(frame, name, values, named, place)
-        outcomes = counter.outcomes[key]
+            self.sharing += sharing
+            result = super().call_block(frame, name, constants, pairs, site, place, indirect)
+            self.sharing -= sharing
+            return result
+        return self._taken(outcomes)
+
+    def _taken(self, outcomes: list[tuple[Outcome, int]]) -> Any:
+        """One of the ways through a block, as the next branch of this way."""
         if not outcomes:
             raise Rejected("no way through a block")
-        (types, several, made), ways = outcomes[self.script.branch(len(outcomes))]
+        (types, several, made, drawn), ways = outcomes[self.script.branch(len(outcomes))]
         self.script.ways *= ways
         self._max_nodes -= made - len(types)
         results = [self._placed(type_) for type_ in types]
-        if len(nodes) > self._max_nodes:
+        if len(self.builder.nodes) > self._max_nodes:
             raise Rejected("limits: nodes")
+        for decision, value, domain in drawn:
+            self.drawn[decision], self.domains[decision] = value, domain
+            self.decide(self.top, decision)  # so that the rules that wait for it are checked
         return results if several else results[0]
 
     def _placed(self, type_: TensorType) -> Tensor:
@@ -213,13 +255,15 @@ class _CountingRun(Run):
         self, frame: Frame, name: str, values: list[Any], named: dict[str, Any], place: Place
     ) -> list[tuple[Outcome, int]]:
         """Every way through the block, gathered by what the caller can tell apart."""
-        found: dict[Outcome, int] = {}
+        found: dict[tuple[Any, ...], int] = {}
+        longest: dict[tuple[Any, ...], int] = {}
         positions: list[int] | None = []
         while positions is not None:
             self.counter.spend()
             script = _Script(positions)
             inner = _CountingRun(self.counter, script, Builder({}))
-            for decision in self.counter.reads[name]:  # paths inside start afresh
+            known = [decision for decision in self.counter.reads[name] if decision in self.drawn]
+            for decision in known:  # paths inside start afresh
                 inner.drawn[decision] = self.drawn[decision]
                 inner.domains[decision] = self.domains[decision]
             moved = [inner._moved(value, self) for value in values]
@@ -232,6 +276,8 @@ class _CountingRun(Run):
                 keywords = [(key, constant(value)) for key, value in pairs]
                 result = Run.call_block(inner, outer, name, constants, keywords, "counted", place)
                 inner.settle(lambda: None)  # type: ignore[arg-type, return-value]
+                if inner._waiting:
+                    raise _Pending
                 several = isinstance(result, list)
                 tensors = result if isinstance(result, list) else [result]
                 if not all(isinstance(tensor, Tensor) for tensor in tensors):
@@ -239,12 +285,17 @@ class _CountingRun(Run):
                 hidden = self.program.max_nodes - inner._max_nodes
                 made = len(inner.builder.nodes) - given + hidden
                 types = tuple(inner.builder.nodes[tensor.id].type for tensor in tensors)
-                outcome = (types, several, made)
+                drawn = [d for d in inner.drawn if d in self.program.decisions and d not in known]
+                met = tuple((d, inner.drawn[d], inner.domains[d]) for d in drawn)
+                outcome = (types, several, made if self.counter.nodes_matter else 0, met)
                 found[outcome] = found.get(outcome, 0) + script.ways
-            except (Rejected, ShapeError, SpaceError):
+                longest[outcome] = max(longest.get(outcome, 0), made)
+            except Rejected as rejected:
+                self.counter.reject(rejected)
+            except (ShapeError, SpaceError):
                 pass
             positions = script.following()
-        return list(found.items())
+        return [((o[0], o[1], longest[o], o[3]), ways) for o, ways in found.items()]
 
     def _moved(self, value: Any, origin: Run) -> Any:
         if isinstance(value, Tensor):
@@ -270,20 +321,24 @@ def _key(value: Any, nodes: list[Node]) -> Any:
 
 
 def _estimate(space: Space, rng: Generator, probes: int) -> Count:
-    total = squares = 0.0
-    for _ in range(probes):
+    total = squares = made = steps = 0
+    while made < probes and (steps < MAX_STEPS or made < ROUGH_PROBES):
         probe = _Probe(rng)
+        made += 1
         try:
-            space.build(probe)
-        except Rejected:
+            steps += len(space.build(probe).graph.nodes)
+        except Rejected as rejected:
+            steps += rejected.steps
             continue
         except OverflowError:
             return Count(inf)
         total += probe.branches
         squares += probe.branches**2
-    mean = total / probes
-    variance = max(squares / probes - mean**2, 0.0)
-    return Count(mean, sqrt(variance / probes), exact=False)
+    # whole numbers, as the products outgrow the floats
+    spread = max(squares * made - total * total, 0)
+    if max(total, spread) < 10**300:
+        return Count(total / made, sqrt(spread / made**3), exact=False)
+    return Count(total // made, isqrt(spread // made**3), exact=False)
 
 
 class _Probe:
@@ -291,10 +346,10 @@ class _Probe:
 
     def __init__(self, rng: Generator) -> None:
         self.rng = rng
-        self.branches = 1.0
+        self.branches = 1
 
     def decide(self, path: str, domain: Domain) -> Value:
         if domain.size == inf:
             raise OverflowError
-        self.branches *= domain.size
+        self.branches *= int(domain.size)
         return domain.nth(self.rng.randrange(int(domain.size)))

@@ -91,9 +91,9 @@ class _Decision:
         before = len(self.faults)
         elements = [element for item in tree.items if (element := self._element(item)) is not None]
         self._one_kind(tree)
-        seen: dict[tuple[type, Value], ElementSpec] = {}
+        seen: dict[tuple[bool, Value], ElementSpec] = {}
         for element in elements:
-            key = (type(element.value), element.value)
+            key = (isinstance(element.value, bool), element.value)
             if key in seen:
                 self.faults.append(
                     Fault(f"`{element.value}` stands twice in `{self.name}`; use `weights` to prefer it", element.place)
@@ -111,8 +111,8 @@ class _Decision:
             self.fault(item, f"an element is a value, a word or an operator with arguments; this is {item.describe()}")
             return None
         value = item.value
-        if isinstance(value, float) and not abs(value) <= 1e18:
-            self.fault(item, f"`{self.name}` takes finite numbers; this is {item.describe()}")
+        if isinstance(value, int | float) and not abs(value) <= 1e18:
+            self.fault(item, f"`{self.name}` takes numbers up to 1e18; this is {item.describe()}")
             return None
         if not isinstance(value, str):
             return ElementSpec(value, item.place)

@@ -108,7 +108,11 @@ class Real:
 
     def nth(self, position: int) -> float:
         """The value at `position` in the order of `values()`: 0.3, and not 0.30000000000000004."""
-        return float(f"{self.low + position * (self.step or 0.0):.12g}")
+        if not position or self.step is None:
+            return self.low
+        value = min(self.low + position * self.step, self.high)
+        short = float(f"{value:.12g}")
+        return short if self.low < short <= self.high and abs(short - value) < 1e-6 * self.step else value
 
     def contains(self, value: object) -> bool:
         if isinstance(value, bool) or not isinstance(value, int | float) or not self.low <= value <= self.high:

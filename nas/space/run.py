@@ -250,12 +250,12 @@ class Run:
             elif isinstance(value, Tensor):
                 raise error(place, f"`{name}` takes its tensors before its other arguments")
             else:
-                rest.append(value)
+                rest.append(_plain(name, value, place))
         given: dict[str, Any] = {}
         for key, expression in keywords:
             if key in given:
                 raise error(place, f"`{name}` got `{key}` twice")
-            given[key] = expression(frame)
+            given[key] = _plain(name, expression(frame), place)
         return self.apply(frame, name, tuple(tensors), rest, given, site, place)
 
     def apply(
@@ -347,6 +347,14 @@ class Run:
 def constant(value: Any) -> Expression:
     """An expression that is always `value`."""
     return lambda frame: value
+
+
+def _plain(name: str, value: Any, place: Place) -> Any:
+    """An operator's argument besides its tensors, which is a number, a word, an axis or a list of these."""
+    for part in value if type(value) is list else (value,):
+        if isinstance(part, Tensor | Callee | list):
+            raise error(place, f"`{name}` takes numbers, words and axes as its other arguments, got {describe(part)}")
+    return value
 
 
 def _ids(name: str, values: list[Any], place: Place) -> list[int]:

@@ -92,7 +92,7 @@ def _ending(said: str, context: str, at: _Spot, began: _Spot, lines: list[str]) 
     got = match.group(1)
     if got in _OPENED_BY:
         line = lines[at[0]] if at[0] < len(lines) else ""
-        if _OPENED_BY[got] not in line[: at[1]]:
+        if line[: at[1]].count(_OPENED_BY[got]) <= line[: at[1]].count(got):
             return Misread(f"there is no `{_OPENED_BY[got]}` that this `{got}` closes", *at)
         key = re.match(r"\s*(?:- +)?([\w.-]+)(:?)", line)
         if key is not None:
@@ -114,6 +114,8 @@ def _token(said: str, context: str, at: _Spot, began: _Spot, lines: list[str]) -
         return Misread("a value cannot start with this character; put it in quotes", *at)
     if said == "but found another document":
         return Misread("a file holds one document, and `---` begins another; take it out", *at)
+    if said == "sequence entries are not allowed here":
+        return Misread("a list of lines with `- ` begins in a line of its own", *at)
     if "scanning a block scalar" in context:
         return Misread("after `|` the line ends; the text starts in the next line, indented", *at)
     if said.startswith("expected the node content"):

@@ -160,10 +160,15 @@ class _Reader:
             while not isinstance(child := self._next(), yaml.SequenceEndEvent):
                 items.append(self.tree(child, depth + 1))
             return Tree("list", self.place(event.start_mark), items=_rejoined(items) if event.flow_style else items)
-        tree = Tree("mapping", self.place(event.start_mark))
+        pairs: list[tuple[Tree, Tree]] = []
         while not isinstance(child := self._next(), yaml.MappingEndEvent):
             key = self.tree(child, depth + 1)
-            value = self.tree(self._next(), depth + 1)
+            pairs.append((key, self.tree(self._next(), depth + 1)))
+        return self._mapping(self.place(event.start_mark), _rejoined_pairs(pairs) if event.flow_style else pairs)
+
+    def _mapping(self, place: Place, pairs: list[tuple[Tree, Tree]]) -> Tree:
+        tree = Tree("mapping", place)
+        for key, value in pairs:
             if key.kind != "scalar":
                 self.faults.append(Fault("a key is a word, not a list or a mapping", key.place))
             elif key.text in tree.keys:
@@ -195,17 +200,36 @@ def _rejoined(items: list[Tree]) -> list[Tree]:
     joined: list[Tree] = []
     position = 0
     while position < len(items):
-        end, balance = position, _balance(items[position])
-        while balance > 0 and end + 1 < min(len(items), position + MAX_PARTS):
-            end += 1
-            balance += _balance(items[end])
-        if end > position and balance == 0:
-            joined.append(_one(items[position : end + 1]))
-            position = end + 1
-        else:
-            joined.append(items[position])
-            position += 1
+        end = _end(items, position)
+        joined.append(_one(items[position:end]))
+        position = end
     return joined
+
+
+def _rejoined_pairs(pairs: list[tuple[Tree, Tree]]) -> list[tuple[Tree, Tree]]:
+    """The same in a mapping: of `{step: max(a, b)}` YAML makes a second key, `b)`, without a value."""
+    joined: list[tuple[Tree, Tree]] = []
+    position = 0
+    while position < len(pairs):
+        key, value = pairs[position]
+        bare = [value]
+        for word, nothing in pairs[position + 1 : position + MAX_PARTS]:
+            if nothing.kind != "scalar" or nothing.style or nothing.text:
+                break
+            bare.append(word)
+        end = _end(bare, 0)
+        joined.append((key, _one(bare[:end])))
+        position += end
+    return joined
+
+
+def _end(items: list[Tree], start: int) -> int:
+    """Behind the item that closes what the item at `start` opens; behind that itself where none does."""
+    end, balance = start + 1, _balance(items[start])
+    while balance > 0 and end < min(len(items), start + MAX_PARTS):
+        balance += _balance(items[end])
+        end += 1
+    return end if balance == 0 else start + 1
 
 
 def _balance(item: Tree) -> float:
@@ -216,6 +240,9 @@ def _balance(item: Tree) -> float:
 
 
 def _one(parts: list[Tree]) -> Tree:
+    """The scalar that these are the parts of."""
+    if len(parts) == 1:
+        return parts[0]
     first, last = parts[0].place, parts[-1].place
     rows = last.line - first.line + 1
     width = last.column + last.width - first.column if rows == 1 else first.width
@@ -229,7 +256,7 @@ def _core(text: str) -> Any:
     """A plain scalar's value by the YAML 1.2 core schema."""
     if text in _WORDS:
         return _WORDS[text]
-    if _INTEGER.match(text) and len(text) <= 20:
+    if _INTEGER.match(text) and len(text) <= 40:
         return int(text, 0) if text[:2] in ("0o", "0x") else int(text)
     if _FLOAT.match(text) and len(text) <= 40:
         return float(text.lower().replace(".inf", "inf").replace(".nan", "nan"))
