@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from nas.errors import Place
 from nas.graph.operators.axes import position
 from nas.space.arithmetic import error
-from nas.space.values import AxisSize, Tensor, describe
+from nas.space.values import AxisSize, Tensor, axis_name, describe
 
 if TYPE_CHECKING:
     from nas.space.run import Frame
@@ -48,7 +48,7 @@ def _split(frame: Frame, args: list[Any], keywords: dict[str, Any], site: str, p
     parts = given.get("parts", 2)
     if isinstance(parts, bool) or not isinstance(parts, int) or not 1 <= parts <= 1024:
         raise error(place, f"`split` takes the number of parts, 1 to 1024, got {describe(parts)}")
-    extra = {"axis": given["axis"]} if "axis" in given else {}
+    extra = {"axis": axis_name(given["axis"])} if "axis" in given else {}
     run, source = frame.run, given["x"].id
     return [run.apply(frame, "chunk", (source,), (k, int(parts)), extra, f"{site}.{k}", place) for k in range(parts)]
 
@@ -58,7 +58,7 @@ def _size(frame: Frame, args: list[Any], keywords: dict[str, Any], site: str, pl
     if len(args) != 2 or not isinstance(args[0], Tensor) or not isinstance(args[1], AxisSize | str):
         raise error(place, "`size` takes a tensor and one of its axes")
     type_ = frame.run.builder.nodes[args[0].id].type
-    name = args[1].name if isinstance(args[1], AxisSize) else str(args[1])
+    name = axis_name(args[1])
     if name not in type_.names:
         raise error(place, f"`size` looks for the axis `{name}`, and the tensor is {type_}")
     return type_.axes[position("size", type_, name)].size

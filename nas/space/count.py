@@ -276,7 +276,7 @@ class _CountingRun(Run):
                 keywords = [(key, constant(value)) for key, value in pairs]
                 result = Run.call_block(inner, outer, name, constants, keywords, "counted", place)
                 inner.settle(lambda: None)  # type: ignore[arg-type, return-value]
-                if inner._waiting:
+                if any(path in self.program.decisions for path in inner._waiting):
                     raise _Pending
                 several = isinstance(result, list)
                 tensors = result if isinstance(result, list) else [result]

@@ -15,12 +15,13 @@ from nas.space.arithmetic import error
 from nas.space.builtins import BUILTINS
 from nas.space.domains import Categorical, Domain, Value
 from nas.space.program import BlockSpec, DecisionSpec, Expression, Program, RuleSpec
-from nas.space.values import AxisName, AxisSize, Callee, Element, Tensor, describe
+from nas.space.values import AxisName, AxisSize, Callee, Element, Tensor, axis_name, describe
 
 __all__ = ["BUILTINS", "Decider", "Frame", "Rejected", "Run"]
 
 STEPS_PER_NODE = 20  # of the limit on nodes: the work that a build may take
 MAX_TENSORS = 256  # of one operator
+_PLAIN = frozenset({int, float, bool, str, type(None)})
 
 
 class Decider(Protocol):
@@ -82,7 +83,6 @@ class Run:
         self.drawn: dict[str, Value] = {}
         self.domains: dict[str, Domain] = {}
         self.costs: Costs | None = None
-        self.finishing = False  # rules may now draw the decisions that only they read
         self.top = Frame(self, program.model, None, "")
         self._steps = STEPS_PER_NODE * program.max_nodes
         self._waiting: dict[str, list[tuple[Frame, RuleSpec]]] = {}
@@ -131,11 +131,14 @@ class Run:
         return Categorical(tuple(domain.options[i] for i in kept), weights)
 
     def peek(self, frame: Frame, name: str) -> Any:
-        """A rule's look at a decision. Raises: _Unknown: nobody has read it."""
+        """A rule's look at a decision: what only rules read is drawn by the first that needs it.
+
+        Raises: _Unknown: the equations have not read it.
+        """
         if name in frame.values:
             return frame.values[name]
         path = frame.path + name
-        if path in self.drawn or (self.finishing and frame.block.decisions[name].rule_only):
+        if path in self.drawn or frame.block.decisions[name].rule_only:
             return self.decide(frame, name)
         raise _Unknown(path)
 
@@ -170,12 +173,7 @@ class Run:
                 self._waiting.setdefault(unknown.path, []).append((frame, rule))
 
     def settle(self, costs: Callable[[], Costs]) -> None:
-        """After the build: draw what only rules read, and check what waited for it and for the costs."""
-        self.finishing = True
-        waiting = [pair for pairs in self._waiting.values() for pair in pairs]
-        self._waiting.clear()
-        for frame, rule in waiting:
-            self._check(frame, rule)
+        """After the build: check what waited for the costs. What waits for a decision still does not apply."""
         if self._costly:
             self.costs = costs()
             for frame, rule in self._costly:
@@ -239,23 +237,33 @@ class Run:
     ) -> Tensor:
         tensors: list[int] = []
         rest: list[Any] = []
+        special = False  # an argument that is not a plain number or word
         for expression in args:
             value = expression(frame)
-            if type(value) is Tensor and not rest:
+            kind = type(value)
+            if kind in _PLAIN:
+                rest.append(value)
+            elif kind is Tensor and not rest:
                 tensors.append(value.id)
-            elif type(value) is list and value and type(value[0]) is Tensor and not rest:
+            elif kind is list and value and type(value[0]) is Tensor and not rest:
                 if len(tensors) + len(value) > MAX_TENSORS:
                     raise error(place, f"`{name}` takes {len(tensors) + len(value):,} tensors; at most {MAX_TENSORS}")
                 tensors.extend(_ids(name, value, place))
-            elif isinstance(value, Tensor):
+            elif kind is Tensor:
                 raise error(place, f"`{name}` takes its tensors before its other arguments")
             else:
-                rest.append(_plain(name, value, place))
+                special = True
+                rest.append(_checked(name, value, place))
         given: dict[str, Any] = {}
         for key, expression in keywords:
             if key in given:
                 raise error(place, f"`{name}` got `{key}` twice")
-            given[key] = _plain(name, expression(frame), place)
+            given[key] = value = expression(frame)
+            if type(value) not in _PLAIN:
+                special = True
+                _checked(name, value, place)
+        if special:
+            rest, given = _axes_by_name(name, rest, given)
         return self.apply(frame, name, tuple(tensors), rest, given, site, place)
 
     def apply(
@@ -272,8 +280,6 @@ class Run:
         tied = given.pop("tied", None) if given else None
         if tied is not None and (not isinstance(tied, str) or not tied.isidentifier()):
             raise error(place, f'`tied` takes a name in quotes: tied="shared"; got {describe(tied)}')
-        if rest or given:
-            rest, given = _axes_by_name(name, rest, given)
         weights = f"{frame.weights}tied:{tied}" if tied else frame.weights + site + frame.suffix
         builder = self.builder
         try:
@@ -349,7 +355,7 @@ def constant(value: Any) -> Expression:
     return lambda frame: value
 
 
-def _plain(name: str, value: Any, place: Place) -> Any:
+def _checked(name: str, value: Any, place: Place) -> Any:
     """An operator's argument besides its tensors, which is a number, a word, an axis or a list of these."""
     for part in value if type(value) is list else (value,):
         if isinstance(part, Tensor | Callee | list):
@@ -373,10 +379,8 @@ def _axes_by_name(op: str, rest: Sequence[Any], given: dict[str, Any]) -> tuple[
 
 
 def _axis(value: Any, kind: str) -> Any:
-    if type(value) is AxisSize:
-        return value.name if kind == "axis" else int(value)
+    if type(value) is AxisSize and kind != "axis":
+        return int(value)
     if type(value) is list and kind == "axes":
-        return tuple(item.name if type(item) is AxisSize else item for item in value)
-    if type(value) is AxisName or type(value) is Element:
-        return str(value)
-    return value
+        return tuple(map(axis_name, value))
+    return axis_name(value)

@@ -36,6 +36,11 @@ class AxisName(str):
     __slots__ = ()
 
 
+def axis_name(value: object) -> object:
+    """The name of an axis where this is one; what else it is stays for the operator to judge."""
+    return value.name if type(value) is AxisSize else str(value) if isinstance(value, str) else value
+
+
 class Element(str):
     """A drawn choice that can be called: the text of the element, what it calls, and the arguments bound to it."""
 

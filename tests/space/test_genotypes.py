@@ -70,7 +70,7 @@ def test_a_missing_decision_is_named() -> None:
     with pytest.raises(
         GenotypeError, match="the genotype does not say `skip`, which is an integer from 64 to 1024 in steps of 16"
     ):
-        load_space("residual-mlp").replay({"depth": 3})
+        load_space("residual-mlp").replay({"depth": 3, "shape": "hourglass"})
 
 
 def test_a_partial_genotype_is_completed_until_accepted() -> None:
@@ -88,7 +88,7 @@ def test_a_replay_that_the_rules_reject() -> None:
     )
     with pytest.raises(Rejected) as rejected:
         space.replay({"a": 7, "b": 1})
-    assert rejected.value.rule == "a < 5" and rejected.value.genotype == {"a": 7}
+    assert rejected.value.rule == "a < 5" and rejected.value.genotype == {"a": 7, "b": 1}
     with pytest.raises(SpaceError, match="none of 2,000 draws is accepted"):
         space.replay({"a": 7}, random.Random(0))
     assert space.replay({"a": 4}, random.Random(0)).genotype["a"] == 4
