@@ -10,7 +10,6 @@ import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-
 _LINE = 200  # characters of a line that are shown
 
 

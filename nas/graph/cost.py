@@ -75,9 +75,7 @@ def costs(graph: Graph, batch: int = 1, bytes_per_number: int = 4) -> Costs:
         frozen += own.frozen
         buffers += own.buffers
     numbers = _peak(graph)
-    return Costs(
-        trainable + frozen, trainable, frozen, buffers, macs * batch, numbers * batch * bytes_per_number
-    )
+    return Costs(trainable + frozen, trainable, frozen, buffers, macs * batch, numbers * batch * bytes_per_number)
 
 
 def _own(op: str, attrs: tuple[tuple[str, Attribute], ...], types: tuple[TensorType, ...], out: TensorType) -> _Own:

@@ -173,7 +173,9 @@ def _order(drawn: Frame) -> None:
     for near, layers in ((above, drawn.layers), (under, drawn.layers[::-1])) * 3 + ((above, drawn.layers),):
         for layer in layers:
             place = {cell: i / len(row) for row in drawn.layers for i, cell in enumerate(row)}
-            layer.sort(key=lambda cell, p=place, n=near: sum(p[c] for c in n[cell]) / len(n[cell]) if n[cell] else p[cell])  # type: ignore[misc]
+            layer.sort(
+                key=lambda cell, p=place, n=near: sum(p[c] for c in n[cell]) / len(n[cell]) if n[cell] else p[cell]
+            )  # type: ignore[misc]
 
 
 def _place(drawn: Frame) -> None:

@@ -85,7 +85,13 @@ def arguments(node: Node) -> list[str]:
         value = node.arguments[argument.name]
         if value == argument.default or (argument.name == "axis" and node.type.names and value == node.type.names[-1]):
             continue
-        text = f"[{', '.join(map(str, value))}]" if isinstance(value, tuple) else f"{value:g}" if isinstance(value, float) else str(value)
+        text = (
+            f"[{', '.join(map(str, value))}]"
+            if isinstance(value, tuple)
+            else f"{value:g}"
+            if isinstance(value, float)
+            else str(value)
+        )
         given.append(text if argument.default is REQUIRED and argument.kind != "axes" else f"{argument.name}={text}")
     return given
 
@@ -106,7 +112,9 @@ def _params(graph: Graph) -> tuple[int, ...]:
     for node in graph.nodes:
         new = bool(node.weights) and node.weights not in known
         known.add(node.weights)
-        weights = TABLE[node.op].weights(tuple(graph.nodes[i].type for i in node.inputs), dict(node.attrs)) if new else ()
+        weights = (
+            TABLE[node.op].weights(tuple(graph.nodes[i].type for i in node.inputs), dict(node.attrs)) if new else ()
+        )
         found.append(sum(weight.size for weight in weights if not weight.buffer))
     assert sum(found) == costs(graph).params
     return tuple(found)
@@ -205,9 +213,7 @@ def _repeats(runs: Sequence[Sequence[Node]], depth: int, readers: Readers) -> Li
             return ""
     ids = [{node.id for node in run} for run in (first, before, last)]
     if not inputs:
-        alike = all(
-            readers[a.id] - ids[0] == readers[b.id] - ids[2] for a, b in zip(first, last, strict=True)
-        )
+        alike = all(readers[a.id] - ids[0] == readers[b.id] - ids[2] for a, b in zip(first, last, strict=True))
         return "side by side" if alike else ""
     passed_on = readers[before[-1].id] <= ids[1] | ids[2]
     private = all(readers[node.id] <= own for run, own in ((before, ids[1]), (last, ids[2])) for node in run[:-1])

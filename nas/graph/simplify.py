@@ -39,7 +39,11 @@ def simplify(graph: Graph) -> Graph:
                 stands[node.id] = sources[0]
         elif zeros and not zeros.isdisjoint(sources) and _is_zero(node, sources, zeros):
             zeros.add(node.id)
-        elif op == "identity" or (op == "multiply" and len(sources) == 1) or (op in _NOISE and not dict(node.attrs)["rate"]):
+        elif (
+            op == "identity"
+            or (op == "multiply" and len(sources) == 1)
+            or (op in _NOISE and not dict(node.attrs)["rate"])
+        ):
             stands[node.id] = sources[0]
     return _rebuilt(graph, stands, zeros, summands)
 
@@ -74,7 +78,9 @@ def _rebuilt(graph: Graph, stands: list[int], zeros: set[int], summands: dict[in
             kept.append(Node(new, "zero", _ZERO_ATTRS, (number[first],), type_, scope))
         else:
             sources = tuple([number[stands[i]] for i in summands.get(id_, inputs)])
-            kept.append(node if new == id_ and sources == inputs else Node(new, op, attrs, sources, type_, scope, weights))
+            kept.append(
+                node if new == id_ and sources == inputs else Node(new, op, attrs, sources, type_, scope, weights)
+            )
     return Graph(
         tuple(kept), tuple([number[i] for i in graph.inputs]), tuple([number[stands[i]] for i in graph.outputs])
     )

@@ -53,7 +53,35 @@ CASES: list[Case] = [
     *_cases("layer_scale", IMAGE, init=0.1, axis="width"),
     *[
         case
-        for op in ["relu", "relu6", "relu_squared", "leaky_relu", "elu", "celu", "selu", "gelu", "silu", "mish", "hardswish", "hardsigmoid", "hardtanh", "sigmoid", "log_sigmoid", "tanh", "tanhshrink", "softshrink", "softplus", "softsign", "abs", "square", "exp", "sin", "cos", "softmax", "prelu"]
+        for op in [
+            "relu",
+            "relu6",
+            "relu_squared",
+            "leaky_relu",
+            "elu",
+            "celu",
+            "selu",
+            "gelu",
+            "silu",
+            "mish",
+            "hardswish",
+            "hardsigmoid",
+            "hardtanh",
+            "sigmoid",
+            "log_sigmoid",
+            "tanh",
+            "tanhshrink",
+            "softshrink",
+            "softplus",
+            "softsign",
+            "abs",
+            "square",
+            "exp",
+            "sin",
+            "cos",
+            "softmax",
+            "prelu",
+        ]
         for case in _cases(op, FLAT, IMAGE)
     ],
     *_cases("leaky_relu", FLAT, slope=0.2),

@@ -17,7 +17,24 @@ _X = TensorType((Axis("features", WIDTH),))
 
 STARTS = (FLAT, SEQUENCE, IMAGE, MERGED)
 
-_ALL = ["linear", "linear", "biased", "relu", "sigmoid", "gelu", "add", "add", "multiply", "identity", "zero", "dropout", "no_dropout", "concat", "shared", "layer_norm"]
+_ALL = [
+    "linear",
+    "linear",
+    "biased",
+    "relu",
+    "sigmoid",
+    "gelu",
+    "add",
+    "add",
+    "multiply",
+    "identity",
+    "zero",
+    "dropout",
+    "no_dropout",
+    "concat",
+    "shared",
+    "layer_norm",
+]
 _ALIKE = ["linear", "linear", "linear", "add", "multiply", "relu", "shared"]
 
 

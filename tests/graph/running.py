@@ -47,9 +47,11 @@ class Running(nn.Module):
             if node.id in values:
                 continue
             types = tuple(graph.nodes[i].type for i in node.inputs)
-            scope: dict[str, Any] = {"torch": torch, "F": F, "module": self.owned[self.names[node.id]]} if (
-                node.id in self.names
-            ) else {"torch": torch, "F": F}
+            scope: dict[str, Any] = (
+                {"torch": torch, "F": F, "module": self.owned[self.names[node.id]]}
+                if (node.id in self.names)
+                else {"torch": torch, "F": F}
+            )
             names = []
             for position, source in enumerate(node.inputs):
                 names.append(f"x{position}")

@@ -28,7 +28,9 @@ def peak_by_definition(graph: Graph) -> int:
     """For every node in turn, everything made so far that is read now or later."""
     home = {node.id: node.id for node in graph.nodes}
     for node in graph.nodes:
-        looks = node.op != "input" and (TABLE[node.op].view or (node.op in ("add", "multiply") and len(node.inputs) == 1))
+        looks = node.op != "input" and (
+            TABLE[node.op].view or (node.op in ("add", "multiply") and len(node.inputs) == 1)
+        )
         if looks:
             home[node.id] = home[node.inputs[0]]
     kept = {home[i] for i in (*graph.inputs, *graph.outputs)}
@@ -74,7 +76,11 @@ def test_the_builder_keeps_the_same_account(rng: random.Random) -> None:
         key = f"w{rng.randrange(number + 1)}"
         builder.apply("linear", (rng.randrange(len(builder.nodes)),), (4,), {"frozen": len(key) % 2 == 0}, weights=key)
     found = costs(builder.finish([0]))
-    assert (builder.params, builder.trainable_params, builder.macs) == (found.params, found.trainable_params, found.macs)
+    assert (builder.params, builder.trainable_params, builder.macs) == (
+        found.params,
+        found.trainable_params,
+        found.macs,
+    )
 
 
 def test_the_costs_of_a_residual_block_by_hand() -> None:

@@ -158,7 +158,11 @@ def cube(b: Builder, crossed: bool) -> int:
     """Six layers in pairs: two triangles of products, or one hexagon. Every layer looks like every other."""
     f = Layers(b)
     layers = [f(0) for _ in range(6)]
-    pairs = [(0, 1), (1, 2), (2, 3), (3, 4), (4, 5), (5, 0)] if crossed else [(0, 1), (1, 2), (2, 0), (3, 4), (4, 5), (5, 3)]
+    pairs = (
+        [(0, 1), (1, 2), (2, 3), (3, 4), (4, 5), (5, 0)]
+        if crossed
+        else [(0, 1), (1, 2), (2, 0), (3, 4), (4, 5), (5, 3)]
+    )
     return f.add(*(f.mul(layers[i], layers[j]) for i, j in pairs))
 
 
@@ -260,7 +264,9 @@ def test_the_digest_is_the_same_in_every_process() -> None:
         "print(digest(b.finish([b.apply('add', (*h, 0))])))"
     )
     runs = [
-        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env={"PYTHONHASHSEED": s})
+        subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, check=True, env={"PYTHONHASHSEED": s}
+        )
         for s in ("1", "2")
     ]
     assert {run.stdout.strip() for run in runs} == {GOLDEN}

@@ -37,7 +37,9 @@ def residual(depth: int = 4, shared: bool = False, odd: int = -1) -> Graph:
 
 
 def test_the_text_of_a_residual_network() -> None:
-    assert text(residual()) == """\
+    assert (
+        text(residual())
+        == """\
 1  x                               [features=40]
 2  linear(1, 64)                   [features=64]     2,624
    ┌ residual × 4                                  131,840
@@ -51,6 +53,7 @@ def test_the_text_of_a_residual_network() -> None:
    └
 8  linear(7, 10)                   [features=10]       650
    → 8                                             135,114"""
+    )
 
 
 def titles(items: tuple[Item, ...]) -> list[str]:

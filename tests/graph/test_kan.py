@@ -23,7 +23,9 @@ from nas.layers.spline_linear import SplineLinear
         ("chebyshev_kan", {"degree": 4}, 254_080, 0),
     ],
 )
-def test_784_64_10_has_the_published_number_of_parameters(op: str, arguments: dict[str, int], params: int, buffers: int) -> None:
+def test_784_64_10_has_the_published_number_of_parameters(
+    op: str, arguments: dict[str, int], params: int, buffers: int
+) -> None:
     builder = Builder({"x": TensorType((Axis("features", 784),))})
     hidden = builder.apply(op, (0,), (64,), arguments, weights="a")
     found = costs(builder.finish([builder.apply(op, (hidden,), (10,), arguments, weights="b")]))

@@ -76,7 +76,9 @@ def test_only_random_operators_are_random(case: Case) -> None:
     assert torch.equal(running(*inputs)[0], running(*inputs)[0])
 
 
-@pytest.mark.parametrize("case", [case for case in CASES if TABLE[case.op].commutative and len(case.types) > 1], ids=str)
+@pytest.mark.parametrize(
+    "case", [case for case in CASES if TABLE[case.op].commutative and len(case.types) > 1], ids=str
+)
 def test_commutative_operators_do_not_mind_the_order(case: Case) -> None:
     graph = graph_of(case)
     running, inputs = Running(graph), examples(graph)

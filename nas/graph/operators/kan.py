@@ -83,7 +83,9 @@ register(
         infer=_infer("rbf_kan"),
         weights=_rbf_weights,
         macs=_macs("rbf_kan", lambda attrs: attrs["grid"] + 1),
-        module=lambda types, attrs: Module("RBFLinear", (size_along("rbf_kan", types, attrs), attrs["n"], attrs["grid"])),
+        module=lambda types, attrs: Module(
+            "RBFLinear", (size_along("rbf_kan", types, attrs), attrs["n"], attrs["grid"])
+        ),
         forward=_forward("rbf_kan"),
         layers=("nas.layers.rbf_linear:RBFLinear",),
     )

@@ -58,7 +58,9 @@ def _split_factors(types: Types, attrs: Attributes) -> tuple[int, tuple[Axis, ..
             )
         return index, tuple(Axis(name, f.size, f.factors) for name, f in zip(into, axis.factors, strict=True))
     if size is None or into is None or len(into) != 2:
-        raise ShapeError(f"`split_axis` of `{axis}` needs `size` (of the inner axis) and `into=[outer, inner]`, two names")
+        raise ShapeError(
+            f"`split_axis` of `{axis}` needs `size` (of the inner axis) and `into=[outer, inner]`, two names"
+        )
     if axis.size % size:
         raise ShapeError(f"`split_axis` needs a size that divides `{axis}` of {types[0]}, got {size}")
     return index, (Axis(into[0], axis.size // size), Axis(into[1], size))

@@ -11,8 +11,11 @@ from nas.graph.types import TensorType
 
 _STRIDE = Argument("stride", "size", "the step from window to window", default=1)
 _PADDING = Argument(
-    "padding", "str", "`same`: the size divided by the stride, rounded up; `valid`: whole windows only",
-    default="same", options=("same", "valid"),
+    "padding",
+    "str",
+    "`same`: the size divided by the stride, rounded up; `valid`: whole windows only",
+    default="same",
+    options=("same", "valid"),
 )
 
 
@@ -22,8 +25,7 @@ def _padding(op: str, type_: TensorType, window: int, attrs: Attributes) -> int:
         return 0
     if window % 2 == 0:
         raise ShapeError(
-            f"`{op}` of {type_} cannot keep the size with an even window of {window}; "
-            "take an odd one or padding=valid"
+            f"`{op}` of {type_} cannot keep the size with an even window of {window}; take an odd one or padding=valid"
         )
     return (window - 1) // 2
 
@@ -173,9 +175,7 @@ register(
         weights=_conv_weights,
         macs=lambda types, attrs, out: out.size * prod(_conv_weight(types, attrs)[1:]),
         module=_conv_module,
-        forward=lambda types, attrs, out, module, args: channels_first(
-            _conv_channels(types, attrs), module, args[0]
-        ),
+        forward=lambda types, attrs, out, module, args: channels_first(_conv_channels(types, attrs), module, args[0]),
         keeps_zero=lambda attrs: not attrs["bias"],
     )
 )
