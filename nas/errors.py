@@ -39,21 +39,29 @@ class Fault:
     place: Place | None = None
 
     def __str__(self) -> str:
+        message = _printable(self.message)
         if self.place is None:
-            return self.message
+            return message
         place = self.place
         lines = [f"{place.file}:{place.line}:{place.column}"]
         if place.text.strip():
             indent = len(place.text) - len(place.text.lstrip())
             caret = max(place.column - 1 - indent, 0)
-            shown = place.text.strip()
+            shown = _printable(place.text.strip())
             if len(shown) > _LINE:  # of a line nobody wrote by hand, what stands around the caret
                 start = max(0, min(caret - _LINE // 2, len(shown) - _LINE))
                 shown, caret = shown[start : start + _LINE], caret - start
             lines.append(f"  {shown}")
             lines.append("  " + " " * caret + "^" * max(1, min(place.width, len(shown) - caret)))
-        lines.extend(f"  {line}" for line in self.message.splitlines())
+        lines.extend(f"  {line}" for line in message.splitlines())
         return "\n".join(lines)
+
+
+def _printable(text: str) -> str:
+    """The text with nothing in it that a terminal obeys."""
+    if text.isprintable():
+        return text
+    return "".join(c if c == "\n" or c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
 class NasError(Exception):

@@ -116,6 +116,9 @@ class _Decision:
             return None
         if not isinstance(value, str):
             return ElementSpec(value, item.place)
+        if not value.isprintable():
+            self.fault(item, "a word is a single line of characters that can be printed")
+            return None
         if not item.style and re.fullmatch(r"[-+]?[0-9][0-9_.]*", value):
             plain = value.replace("_", "")
             hint = f"; write {plain}" if "_" in value and len(plain) <= 18 else ""

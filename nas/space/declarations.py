@@ -23,7 +23,7 @@ def text(reading: Reading, key: str) -> str:
         return ""
     if found.kind != "scalar":
         reading.fault(found, f"`{key}` is a text; this is {found.describe()}")
-    return str(found.text).strip()
+    return "".join(c if c == "\n" or c.isprintable() else " " for c in found.text).strip()
 
 
 def word(reading: Reading, key: str) -> str:
