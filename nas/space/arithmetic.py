@@ -87,9 +87,22 @@ def _advice(symbol: str, a: object, b: object) -> str:
     return "; tensors know `+` and `*`"
 
 
+def truth(value: Expression, place: Place) -> Expression:
+    """A test. Tensors are none: a tensor that only a test reads would be lost from the graph unseen."""
+
+    def apply(frame: Frame) -> Any:
+        result = value(frame)
+        if type(result) is Tensor or type(result) is list:
+            raise error(place, f"a test looks at {describe(result)}; it takes a comparison, such as depth > 2")
+        return result
+
+    return apply
+
+
 def unary(op: ast.unaryop, value: Expression, place: Place) -> Expression:
     if isinstance(op, ast.Not):
-        return lambda frame: not value(frame)
+        test = truth(value, place)
+        return lambda frame: not test(frame)
     sign = -1 if isinstance(op, ast.USub) else 1
 
     def apply(frame: Frame) -> Any:
@@ -121,8 +134,12 @@ def comparison(ops: list[ast.cmpop], operands: list[Expression], place: Place) -
         a = operands[0](frame)
         for (symbol, test), operand in zip(tests, operands[1:], strict=True):
             b = operand(frame)
+            if type(a) is Tensor or type(b) is Tensor:
+                raise error(place, f"`{symbol}` compares {describe(a)} with {describe(b)}; it takes numbers and words")
             if type(b) is list:
                 frame.run.spend(len(b) // 16, place)
+                if any(type(item) is Tensor for item in b):
+                    raise error(place, f"`{symbol}` looks into a list of tensors; it takes numbers and words")
             if symbol in ("<", "<=", ">", ">="):
                 if not isinstance(a, int | float) or not isinstance(b, int | float):
                     raise error(place, f"`{symbol}` compares {describe(a)} with {describe(b)}; it takes two numbers")

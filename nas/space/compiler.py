@@ -119,7 +119,7 @@ class Compiler:
             value = ast.copy_location(ast.BinOp(load, node.op, node.value), node)
             return self._assign(node.target, self.expression(value))
         if isinstance(node, ast.If):
-            test = self.expression(node.test)
+            test = self._test(node.test)
             then = self._sequence(node.body)
             other = self._sequence(node.orelse) if node.orelse else lambda frame: _NEXT
             return lambda frame: then(frame) if test(frame) else other(frame)
@@ -189,12 +189,12 @@ class Compiler:
         if isinstance(node, ast.UnaryOp):
             return arithmetic.unary(node.op, self.expression(node.operand), self.text.place(node))
         if isinstance(node, ast.BoolOp):
-            return _boolean(isinstance(node.op, ast.And), [self.expression(value) for value in node.values])
+            return _boolean(isinstance(node.op, ast.And), [self._test(value) for value in node.values])
         if isinstance(node, ast.Compare):
             operands = [self.expression(value) for value in (node.left, *node.comparators)]
             return arithmetic.comparison(node.ops, operands, self.text.place(node))
         if isinstance(node, ast.IfExp):
-            test, then, other = (self.expression(part) for part in (node.test, node.body, node.orelse))
+            test, then, other = self._test(node.test), self.expression(node.body), self.expression(node.orelse)
             return lambda frame: then(frame) if test(frame) else other(frame)
         if isinstance(node, ast.List | ast.Tuple):
             items, place = [self.expression(item) for item in node.elts], self.text.place(node)
@@ -204,6 +204,12 @@ class Compiler:
         if isinstance(node, ast.Call):
             return self._call(node)
         return self.fault(node, "this is not an expression of the language")
+
+    def _test(self, node: ast.expr) -> Expression:
+        value = self.expression(node)
+        if isinstance(node, ast.Compare | ast.BoolOp):  # True or False, or tests themselves
+            return value
+        return arithmetic.truth(value, self.text.place(node))
 
     def _name(self, node: ast.Name) -> Expression:
         name, names = node.id, self.names

@@ -80,6 +80,8 @@ def _reads(node: ast.expr | None) -> frozenset[str]:
         return _reads(node.test) | (_reads(node.body) & _reads(node.orelse))
     if isinstance(node, ast.BoolOp):
         return _reads(node.values[0])
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "size":
+        return frozenset()  # it looks at a tensor and uses none of it
     found: frozenset[str] = frozenset()
     for child in ast.iter_child_nodes(node):
         if isinstance(child, ast.keyword):

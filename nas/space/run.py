@@ -159,6 +159,8 @@ class Run:
             if rule.early is not None and self.costs is None:
                 cost, limit, strict = rule.early
                 bound = limit(frame)
+                if not isinstance(bound, int | float):
+                    raise error(rule.place, f"a cost is compared with {describe(bound)}; it takes a number")
                 bound = math.ceil(bound) - 1 if strict else bound  # costs are integers
                 if bound < self._limits.get(cost, (float("inf"), rule))[0]:
                     self._limits[cost] = (bound, rule)

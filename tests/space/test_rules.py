@@ -145,12 +145,17 @@ def test_a_cost_rule_rejects_early_where_nothing_can_be_lost() -> None:
         ("z = x\nfor i in range(3):\n    z = linear(z, 3)\nreturn linear(z, targets)", True),
         ("z = x\nfor i in range(3):\n    z = linear(x, 3)\nreturn linear(z, targets)", False),
         ("return linear(zero(x), targets)", False),
+        ("z = linear(x, 3)\nreturn linear(linear(x, size(z, features)), targets)", False),
+        ("z = linear(x, 3)\nreturn linear(linear(z, size(z, features)), targets)", True),
         ("a, b = split(x, 2)\nreturn linear(a + b, targets)", True),
         ("a, b = split(x, 2)\nreturn linear(a, targets)", False),
         ("a = split(x, 2)\nreturn linear(a[0], targets)", False),
         ("z = linear(x, 3) if features > 3 else x\nreturn linear(z, targets)", True),
         ("z = linear(x, 3)\nif features > 3:\n    return linear(z, targets)\nreturn linear(x, targets)", False),
-        ("z = linear(x, 3)\nn = 3 if features > 3 and z == 1 else 4\nreturn linear(x, n + 1)", False),
+        (
+            "z = linear(x, 3)\nn = 3 if features > 3 and targets > 1 and size(z, features) else 4\nreturn linear(x, n + 1)",
+            False,
+        ),
         ("z = 1\nfor i in range(0):\n    z = linear(x, 3)\nreturn linear(x, targets)", False),
     ],
 )
@@ -192,6 +197,15 @@ def test_early_verdicts_are_those_of_the_finished_graph(space: Space) -> None:
     space.program.drops_nothing = nothing
     assert verdicts[True] == verdicts[False]
     assert len(set(verdicts[True])) == 2
+
+
+@pytest.mark.parametrize(
+    "rule", ["params <= act", "params < act", "act > macs", "params < [1, 2]", "params <= act or a == 3"]
+)
+def test_costs_compare_with_numbers(rule: str) -> None:
+    space = small("return linear(act(linear(x, a)), targets)", choose="{a: [2], act: [relu]}", require=f'["{rule}"]')
+    with pytest.raises(SpaceError, match=r"it takes a number|it takes two numbers"):
+        space.build(Watched({"a": 2, "act": "relu"}), strict=True)
 
 
 def test_limits_reject() -> None:
