@@ -80,16 +80,20 @@ class Mutation:
 
 
 class Crossover:
-    """Takes the decisions of each block call from one of two parents; what neither has is drawn."""
+    """Takes each decision from one of two parents; what neither has is drawn.
+
+    In half of the children the decisions of one block call stay together, in the other half each goes its own way:
+    the first keeps what has proved itself as a whole, the second mixes parents that differ inside one block alone.
+    """
 
     def __init__(self, first: Genotype, second: Genotype, rng: Generator) -> None:
         self.parents = (first, second)
         self.rng = rng
+        self.together = rng.random() < 0.5
         self.side: dict[str, int] = {}
 
     def decide(self, path: str, domain: Domain) -> Value:
-        # decisions of one block call belong together: they come from one parent
-        owner = path.rpartition(".")[0] or path
+        owner = (path.rpartition(".")[0] or path) if self.together else path
         side = self.side.setdefault(owner, self.rng.randrange(2))
         for parent in (self.parents[side], self.parents[1 - side]):
             if path in parent and domain.contains(parent[path]):

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from nas.space.count import Count
 
 ASSUMED_SIZE = 64  # of an axis that neither a task nor the file's `sizes` gives a size
-MAX_DRAWS = 20_000  # without one that is accepted
+MAX_DRAWS = 20_000
+MUTATIONS = 20  # tries to change something  # without one that is accepted
 MAX_STEPS = 600_000  # of all these draws together
 
 Genotype = Mapping[str, Value]
@@ -258,12 +259,17 @@ class Space:
 
         def decider() -> Decider:
             count = 1
-            while count < len(paths) and rng.random() < 0.35:
+            while count < len(paths) and rng.random() < 0.2:
                 count += 1
             return Mutation(genotype, frozenset(rng.sample(paths, count)), rng)
 
         try:
-            return self._until_accepted(decider, attempts=200)
+            child = self._until_accepted(decider, attempts=200)
+            for _ in range(MUTATIONS):  # a decision at its limit has nothing else to be
+                if dict(child.genotype) != dict(genotype):
+                    break
+                child = self._until_accepted(decider, attempts=200)
+            return child
         except SpaceError:
             return self.sample(rng)
 

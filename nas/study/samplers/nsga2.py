@@ -1,8 +1,8 @@
 """NSGA-II on genotypes: crossover and mutation are the space's own, so conditional and recursive spaces are at home.
 
-Steady state: every proposal is one child of the best `population` points told so far, ordered by constrained
-non-dominated rank and crowding. There are no generations to keep, so the state is a function of the record, and
-workers never wait for one another.
+Steady state: every proposal is one child of the best points told so far, ordered by constrained non-dominated rank and
+crowding: the best `population`, and in long searches the best tenth, which keeps them from settling in one branch of a
+space. There are no generations to keep, so the state is a function of the record, and workers never wait for one another.
 
 Source: Deb et al. 2002, "A Fast and Elitist Multiobjective Genetic Algorithm: NSGA-II"; the steady-state form is
 Durillo et al. 2009, "On the Effect of the Steady-State Selection Scheme in Multi-Objective Genetic Algorithms".
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from nas.study.objectives import Goal
 
 
+PARENTS_ONE_IN = 10
+
+
 class Nsga2(Sampler):
     """See the module. Settings: `population`, and `crossover`, the share of children that have two parents."""
 
@@ -39,7 +42,7 @@ class Nsga2(Sampler):
         points = _breeding(mirror)
         if len(points) < self._population:
             return Proposal(self._space.build(Draw(rng)), "random")
-        parents = [points[i] for i in self._best(points)]
+        parents = [points[i] for i in self._best(points, max(self._population, len(points) // PARENTS_ONE_IN))]
         mother, father = (parents[_tournament(len(parents), rng)] for _ in range(2))
         if rng.random() < self._crossover and father.genotype != mother.genotype:
             child = self._space.crossover(mother.genotype, father.genotype, rng)
@@ -47,15 +50,15 @@ class Nsga2(Sampler):
                 return Proposal(child, f"crossover of {_name(mother)} and {_name(father)}")
         return Proposal(self._space.mutate(mother.genotype, rng), f"mutation of {_name(mother)}")
 
-    def _best(self, points: list[Point]) -> list[int]:
-        """The best `population` of these points, best first."""
+    def _best(self, points: list[Point], count: int) -> list[int]:
+        """The best `count` of these points, best first."""
         n_losses = max(len(point.losses or ()) for point in points)
         losses = np.array([point.losses or (0.0,) * n_losses for point in points])
         violations = np.array([point.total_violation for point in points])
         rank = ranks(losses, violations)
         # Crowding is only worth computing as far down as parents are taken.
-        near = np.flatnonzero(rank <= np.sort(rank)[self._population - 1])
-        return [int(near[i]) for i in best_first(losses[near], violations[near])[: self._population]]
+        near = np.flatnonzero(rank <= np.sort(rank)[count - 1])
+        return [int(near[i]) for i in best_first(losses[near], violations[near])[:count]]
 
 
 def _breeding(mirror: Mirror) -> list[Point]:
