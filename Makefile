@@ -16,6 +16,7 @@ help:  ## this list
 
 $(STAMP):
 	@command -v $(PYTHON) >/dev/null || { echo "make: $(PYTHON) is not there; say which one with PYTHON=…"; exit 1; }
+	@echo "Setting up $(VENV), once: this downloads PyTorch and takes a minute or more …"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt torch
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[data,dev]'
@@ -27,6 +28,7 @@ demo: $(STAMP)  ## search architectures for MNIST-1D on two cores, in under thre
 	$(BIN)/nas search experiments/demo.yaml --directory runs/demo --fresh
 	$(BIN)/nas report runs/demo
 	$(BIN)/nas export runs/demo --knee -o runs/demo/knee.py
+	@echo "Open runs/demo/report.html. For the command nas in this shell: source $(VENV)/bin/activate"
 
 test: $(STAMP)  ## the tests, without the slow ones
 	$(BIN)/python -m pytest -m "not slow" -n 2

@@ -2,7 +2,7 @@
 
 from evaluators.tasks.arrays import task_from_arrays
 from evaluators.tasks.criteria import Criterion, CrossEntropy, Reconstruction, SquaredError
-from evaluators.tasks.load import load_subject, load_task
+from evaluators.tasks.load import file_of, load_subject, load_task
 from evaluators.tasks.shipped import TASKS
 from evaluators.tasks.task import Data, Resident, SealedSplit, Split, Task, Tensors
 from evaluators.tasks.user_file import OwnEvaluator
@@ -20,6 +20,7 @@ __all__ = [
     "SquaredError",
     "Task",
     "Tensors",
+    "file_of",
     "load_subject",
     "load_task",
     "task_from_arrays",

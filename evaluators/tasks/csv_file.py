@@ -195,7 +195,7 @@ def _columns(table: Table, features: Sequence[str], categorical: set[str]) -> li
                 faults.append(Fault(message, table.place(row, feature)))
                 break  # one fault per column: a column of words would fill the screen
         column = np.array([math.nan if number is None else number for number in numbers])
-        if np.isnan(column).all():
+        if all(word.lower() in MISSING for word in words):
             faults.append(Fault(f"{table.path}: column `{feature}` is empty; leave it out with `drop: [{feature}]`"))
         columns.append(column[:, None])
     if faults:

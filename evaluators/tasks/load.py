@@ -24,7 +24,7 @@ def load_task(spec: str, options: Mapping[str, Any] | None = None, folder: Path 
     """The task that `spec` names.
 
     Args:
-        spec: a name in `TASKS`, a `.csv` or `.npz` file, or `FILE.py:FUNCTION`.
+        spec: a name in `TASKS`, a `.csv` or `.npz` file, `FILE.csv:TARGET_COLUMN`, or `FILE.py:FUNCTION`.
         options: of that kind of task, such as `target` of a CSV file or `validation` of any.
         folder: that relative paths start from; None: the working folder.
     Raises: TaskError: there is no such task, an option is unknown, or the data cannot be used.
@@ -41,13 +41,15 @@ def load_subject(
     """As `load_task`; a user's function may also return an object that evaluates by itself."""
     options = dict(options or {})
     if not isinstance(spec, str):
-        raise TaskError(f"a task is a name, a .csv or .npz file, or FILE.py:FUNCTION, got {spec!r}")
+        raise TaskError(f"a task is a name, a .csv or .npz file, or FILE.py:FUNCTION, got {_brief(spec)}")
     if spec in TASKS:
         return _called(TASKS[spec].make, options, f"task `{spec}`")
     base = Path(folder) if folder is not None else Path()
-    file, colon, function = spec.rpartition(":")
-    if colon and file.endswith(".py"):
-        return _made(_existing(base / file, spec), function, options)
+    file, part = file_of(spec)
+    if part and file.endswith(".py"):
+        return _made(_existing(base / file, spec), part[1:], options)
+    if part:
+        return _called(task_from_csv, {**options, "target": part[1:]}, f"task `{spec}`", _existing(base / file, spec))
     path = base / spec
     if path.suffix == ".py":
         raise TaskError(f"task `{spec}`: say which function makes it: `{spec}:make`")
@@ -60,6 +62,22 @@ def load_subject(
         f"no task is called `{spec}`{nearest(spec, TASKS)}; there are {', '.join(TASKS)}, or give a .csv or .npz file "
         "or FILE.py:FUNCTION"
     )
+
+
+def file_of(spec: str) -> tuple[str, str]:
+    """A task's file, and what follows it: a function's name after a `.py`, a column's after a `.csv`.
+
+    >>> file_of("my_task.py:make"), file_of("data.csv:price"), file_of("mnist1d")
+    (('my_task.py', ':make'), ('data.csv', ':price'), ('mnist1d', ''))
+    """
+    file, colon, part = spec.rpartition(":")
+    return (file, colon + part) if file.endswith((".py", ".csv")) else (spec, "")
+
+
+def _brief(value: object) -> str:
+    """What was given, in a line: arrays are not printed whole."""
+    shown = repr(value)
+    return shown if len(shown) <= 60 else f"a value of type {type(value).__name__}"
 
 
 def _existing(path: Path, spec: str) -> Path:

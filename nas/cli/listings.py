@@ -83,7 +83,9 @@ def run_tasks(options: argparse.Namespace) -> int:
 
     _print({name: (entry.doc,) for name, entry in TASKS.items()}, options.json, ("doc",))
     if not options.json:
-        print("\nYour own: data.npz, data.csv with {name: data.csv, target: COLUMN}, or my_task.py:make")
+        print(
+            "\nYour own: data.csv:TARGET_COLUMN, data.npz, or my_task.py:make; with options, in an experiment file:\n  task: {name: data.csv, target: price, categorical: [colour], missing: mean}"
+        )
     return 0
 
 

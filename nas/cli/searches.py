@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def add_search(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("what", help="an experiment file, or a space together with --task")
-    parser.add_argument("--task", help="a shipped task, data.npz, data.csv or my_task.py:make")
+    parser.add_argument("--task", help="a shipped task, data.csv:TARGET_COLUMN, data.npz or my_task.py:make")
     parser.add_argument("--objective", action="append", default=[], metavar="TEXT", help="such as 'minimize params'")
     parser.add_argument("--constraint", action="append", default=[], metavar="TEXT", help="such as 'macs <= 5e6'")
     parser.add_argument("--sampler", metavar="NAME", help="see `nas samplers`")

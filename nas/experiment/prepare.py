@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from evaluators.engines import Engine, make_engine
 from evaluators.evaluator import Evaluator, chosen_device
 from evaluators.recipe import check_recipe
-from evaluators.tasks import TASKS, Task
+from evaluators.tasks import TASKS, Task, file_of
 from nas.errors import ExperimentError, Fault, NasError, SpaceError
 from nas.experiment.settings import Experiment
 from nas.experiment.snapshot import SPACE, read_snapshot
@@ -106,8 +106,8 @@ def bind_to_task(space: Space, task: str) -> Space:
 def located(experiment: Experiment, folder: Path) -> Experiment:
     """The settings with absolute paths where they name a file that exists from `folder` on; other names stay."""
     name = experiment.task_name
-    path, colon, function = name.rpartition(":") if ".py:" in name else (name, "", "")
-    task = name if name in TASKS else _absolute(path, folder) + colon + function
+    file, part = file_of(name)
+    task = name if name in TASKS else _absolute(file, folder) + part
     return replace(
         experiment,
         space=experiment.space if experiment.space in shipped_spaces() else _absolute(experiment.space, folder),

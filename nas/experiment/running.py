@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from evaluators.engines import make_engine
+from evaluators.tasks import file_of
 from nas.errors import ExperimentError, StudyError
 from nas.experiment.environment import FILE as ENVIRONMENT
 from nas.experiment.environment import write_environment
@@ -108,7 +109,7 @@ def _settings(experiment: Experiment | str | Path | None, given: dict[str, Any])
     if not chosen.space or not chosen.task_name:
         raise ExperimentError(f"a search needs a {'space' if not chosen.space else 'task'}")
     if not chosen.experiment:
-        file = chosen.task_name.rpartition(":")[0] if ".py:" in chosen.task_name else chosen.task_name
+        file, _ = file_of(chosen.task_name)
         chosen = replace(chosen, experiment=f"{Path(chosen.space).stem}-on-{Path(file).stem}")
     return chosen
 

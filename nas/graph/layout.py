@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from nas.graph.graph import Node
 from nas.graph.outline import Block, Item, nodes_in
@@ -173,9 +174,12 @@ def _order(drawn: Frame) -> None:
     for near, layers in ((above, drawn.layers), (under, drawn.layers[::-1])) * 3 + ((above, drawn.layers),):
         for layer in layers:
             place = {cell: i / len(row) for row in drawn.layers for i, cell in enumerate(row)}
-            layer.sort(
-                key=lambda cell, p=place, n=near: sum(p[c] for c in n[cell]) / len(n[cell]) if n[cell] else p[cell]
-            )  # type: ignore[misc]
+            layer.sort(key=partial(_mean_place, place, near))
+
+
+def _mean_place(place: dict[Cell, float], near: dict[Cell, list[Cell]], cell: Cell) -> float:
+    """The mean place of a cell's neighbours, its own where it has none."""
+    return sum(place[other] for other in near[cell]) / len(near[cell]) if near[cell] else place[cell]
 
 
 def _place(drawn: Frame) -> None:

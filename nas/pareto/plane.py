@@ -44,9 +44,9 @@ class Axis:
             upright: whether the axis goes up rather than to the right.
 
         >>> Axis("params", "minimize", True).title(), Axis("accuracy", "maximize", False).title(upright=True)
-        ('← fewer parameters', '↑ accuracy')
+        ('← fewer parameters', '↑ accuracy, validation')
         """
-        name = numbers.spoken(self.name)
+        name = numbers.spoken(self.name) + ("" if self.name in COSTS else ", validation")
         if self.direction is None:
             return name
         if self.direction == "minimize":

@@ -107,7 +107,10 @@ def begin(directory: Path, settings: Settings, snapshots: Mapping[str, str]) -> 
         if (directory / "study.json").exists():
             differing = read_settings(directory).differences(settings)
             if not differing:
-                raise StudyError(f"{directory} already holds this study; resume it, or choose another directory")
+                raise StudyError(
+                    f"{directory} already holds this search; go on with it (`nas resume {directory}`), start over "
+                    "(--fresh, in Python fresh=True), or choose another directory"
+                )
             raise StudyError(
                 f"{directory} holds another study; choose another directory. What differs:\n  " + "\n  ".join(differing)
             )

@@ -70,7 +70,7 @@ def test_a_log_gets_a_line_now_and_then(home: Path) -> None:
         view.written_at -= 60
         view.started_at -= 4000
         view.finished(CANDIDATE, Outcome("complete"), 0)
-    assert log.getvalue() == "5 of 10 candidates in 67 min, about 1.9 h left  (1 diverged)\n"
+    assert log.getvalue() == "5 of 10 candidates in 66:40 min, about 1.9 h left  (1 diverged)\n"
     assert "\x1b" not in log.getvalue()
 
 

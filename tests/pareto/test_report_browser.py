@@ -168,10 +168,10 @@ def test_dark_follows_the_system_and_the_switch(visit: Any, report: Path) -> Non
 def test_axes_scales_families_and_stopped_ones_can_be_chosen(visit: Any, report: Path, searched: StudyRecord) -> None:
     page = visit(report)
     names = "[...document.querySelectorAll('#scatter .name')].map((node) => node.textContent)"
-    assert page.evaluate(names) == ["↑ accuracy", "← fewer parameters"]
+    assert page.evaluate(names) == ["↑ accuracy, validation", "← fewer parameters"]
     page.select_option("#x", "macs")
     page.select_option("#y", "loss")
-    assert page.evaluate(names) == ["loss", "← fewer MACs"]
+    assert page.evaluate(names) == ["loss, validation", "← fewer MACs"]
     assert page.locator("#scatter path.stair").count() == 0, "nobody said which way loss is better"
     page.select_option("#y", "accuracy")
     line = page.get_attribute("#scatter path.stair", "d")

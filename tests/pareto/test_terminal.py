@@ -29,7 +29,7 @@ def test_never_wider_or_higher_than_asked(
 def test_golden(study_of: Callable[..., StudyRecord]) -> None:
     front = frontier(study_of([(0.2, 100), (0.8, 1000), (0.9, 100_000), (0.3, 50_000)], GOALS))
     assert sketch(front, 36, 11) == (
-        "↑ accuracy\n"
+        "↑ accuracy, validation\n"
         "    │                              ●\n"
         "    │          ◆───────────────────╯\n"
         "    │          │\n"

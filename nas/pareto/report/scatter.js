@@ -78,9 +78,10 @@ function scatter(data, trials, open) {
   }
 
   function title(q, up, down) {
-    if (!q.direction) return q.words;
-    if (q.direction === "minimize") return `${down} ${q.count ? "fewer" : "lower"} ${q.words}`;
-    return up === "↑" ? `↑ ${q.words}` : `${q.words} →`;
+    const words = q.count ? q.words : `${q.words}, validation`;
+    if (!q.direction) return words;
+    if (q.direction === "minimize") return `${down} ${q.count ? "fewer" : "lower"} ${words}`;
+    return up === "↑" ? `↑ ${words}` : `${words} →`;
   }
 
   function drawDots(width, height, shown) {

@@ -54,7 +54,7 @@ def lede(record: StudyRecord, front: Front | None) -> str:
         for one, value in zip(record.objectives, knee.values or (), strict=False)
     )
     family = f", of the family <b>{escape(front.family(knee))}</b>" if front.decision else ""
-    return f"{text} Its knee is {_open(knee.number, f'candidate {knee.number}')}{family}: {values}."
+    return f"{text} Its knee is {_open(knee.number, f'candidate {knee.number}')}{family}: {values}, on the validation split."
 
 
 def facts(record: StudyRecord, front: Front | None) -> str:
