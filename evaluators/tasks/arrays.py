@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from evaluators.tasks.criteria import Criterion, CrossEntropy, SquaredError
 from evaluators.tasks.splits import divide
-from evaluators.tasks.task import Data, SealedSplit, Split, Task
+from evaluators.tasks.task import Data, SealedSplit, Split, Standardised, Task
 from nas.errors import TaskError, nearest
 
 Array = NDArray[Any]
@@ -39,6 +39,7 @@ def task_from_arrays(
     standardise: Standardise | None = None,
     missing: Missing = "error",
     criterion: Criterion | None = None,
+    features: Sequence[str] = (),
 ) -> Task:
     """A task over arrays in memory; splits and standardisation are made here, from the training part alone.
 
@@ -58,6 +59,7 @@ def task_from_arrays(
             axis, the whole otherwise. Regression targets are always standardised; metrics are in their own units.
         missing: NaN in an input is an `error`, or becomes the `mean` of its place over the training samples.
         criterion: a user's own loss and metrics.
+        features: names of the columns of the only input, for those who read an exported model.
     Raises: TaskError: lengths disagree, a number is missing or not finite, there are too few samples or classes, an option
         is out of range.
     """
@@ -76,6 +78,9 @@ def task_from_arrays(
     for what, array in [*((f"input {i}", a) for i, a in enumerate(arrays)), ("groups", groups), ("split", split)]:
         if array is not None and len(array) != len(targets):
             raise TaskError(f"{name}: {what} has {len(array)} samples, the targets have {len(targets)}")
+    if features and [len(features)] != [array.shape[1] if array.ndim == 2 else 0 for array in arrays]:
+        shapes = " and ".join(str(list(array.shape)) for array in arrays)
+        raise TaskError(f"{name}: `features` names {len(features)} columns of one input, the inputs are {shapes}")
     kind = kind or _guessed(targets)
     classes: tuple[str, ...] = ()
     if kind == "classification":
@@ -103,6 +108,7 @@ def task_from_arrays(
         criterion=criterion or (CrossEntropy(len(classes)) if classes else SquaredError()),
         load=partial(_itself, data),
         classes=classes,
+        features=tuple(map(str, features)),
     )
 
 
@@ -125,21 +131,28 @@ def prepare(
     """
     train = parts["train"]
     scaled = []
+    done = []
     for array in arrays:
-        array = _filled(array, train)
+        array, fill = _filled(array, train)
         mode = standardise or ("columns" if array.ndim == 2 else "whole")
-        scaled.append(array if mode == "none" else _standardised(array, train, mode == "columns")[0])
+        centre = spread = None
+        if mode != "none":
+            array, centre, spread = _standardised(array, train, mode == "columns")
+        scaled.append(array)
+        done.append(Standardised(centre, spread, fill))
     scale = np.ones((), np.float32)
+    mean: Array | None = None
     if regression:
         if np.ptp(targets[train], axis=0).max() == 0:
             raise TaskError(
                 f"{name}: the target is {targets[train].flat[0]:g} for every training sample: nothing to learn"
             )
-        targets, scale = _standardised(targets, train, targets.ndim == 2)
+        targets, mean, scale = _standardised(targets, train, targets.ndim == 2)
     whole = [array.astype(np.float32) for array in scaled]
     wanted = targets.astype(np.float32 if regression else np.int64)
     splits = {part: Split(tuple(a[where] for a in whole), wanted[where]) for part, where in parts.items()}
-    return Data(splits["train"], splits["validation"], SealedSplit(splits["test"]), scale.astype(np.float32))
+    test = SealedSplit(splits["test"])
+    return Data(splits["train"], splits["validation"], test, scale.astype(np.float32), mean, tuple(done))
 
 
 def _itself(data: Data) -> Data:
@@ -147,23 +160,24 @@ def _itself(data: Data) -> Data:
     return data
 
 
-def _filled(array: Array, train: NDArray[np.int64]) -> Array:
+def _filled(array: Array, train: NDArray[np.int64]) -> tuple[Array, Array | None]:
+    """Without NaN, and what took its place: the mean over the training samples; None where there was no NaN."""
     gaps = np.isnan(array)
     if not gaps.any():
-        return array
+        return array, None
     known = ~gaps[train]
     means = np.where(gaps[train], 0.0, array[train]).sum(0) / np.maximum(known.sum(0), 1)
-    return np.where(gaps, means, array)
+    return np.where(gaps, means, array), means
 
 
-def _standardised(array: Array, train: NDArray[np.int64], columns: bool) -> tuple[Array, Array]:
-    """Zero mean and unit spread over the training samples, and the spread; what never varies only loses its mean."""
+def _standardised(array: Array, train: NDArray[np.int64], columns: bool) -> tuple[Array, Array, Array]:
+    """Zero mean and unit spread over the training samples, and both as they were; what never varies only loses its mean."""
     axis = 0 if columns else None
     known = array[train].astype(np.float64)
     mean, spread = known.mean(axis), known.std(axis)
     flat = spread <= 1e-12 * np.maximum(np.abs(mean), 1e-300)
     spread = np.where(flat, 1.0, spread)
-    return (array - mean) / spread, spread
+    return (array - mean) / spread, mean, spread
 
 
 def _numbers(array: Array, what: str, name: str, gaps: bool = False) -> Array:

@@ -81,7 +81,7 @@ def task_from_csv(
             raise TaskError(f"{path}: every row has an empty cell, so `missing: drop` leaves none; try `missing: mean`")
     elif empty and (missing == "error" or any(column == target for _, column in empty)):
         raise TaskError(*_missing_faults(table, empty, target))
-    columns = _columns(table, features, set(categorical))
+    columns, names = _columns(table, features, set(categorical))
     return task_from_arrays(
         np.concatenate(columns, axis=1),
         _target(table, target, kind),
@@ -94,6 +94,7 @@ def task_from_csv(
         split_seed=split_seed,
         standardise=standardise,
         missing="mean" if missing == "mean" else "error",
+        features=names,
     )
 
 
@@ -176,13 +177,18 @@ def _missing_faults(table: Table, empty: list[tuple[int, str]], target: str) -> 
     return [Fault(f"row {row + 1}, column `{column}`: no value{total}. {way}", table.place(row, column))]
 
 
-def _columns(table: Table, features: Sequence[str], categorical: set[str]) -> list[NDArray[np.float64]]:
+def _columns(
+    table: Table, features: Sequence[str], categorical: set[str]
+) -> tuple[list[NDArray[np.float64]], list[str]]:
+    """Columns of numbers `(n, k)`, and the name of each: `city=Oslo` for a word of a categorical one."""
+    names: list[str] = []
     faults: list[Fault] = []
     columns = []
     for feature in features:
         words = table.cells(feature)
         if feature in categorical:
             kinds = sorted(set(words))
+            names += [f"{feature}={kind}" for kind in kinds]
             columns.append(np.array([[float(word == kind) for kind in kinds] for word in words]))
             continue
         numbers = [math.nan if word.lower() in MISSING else _number(word) for word in words]
@@ -197,10 +203,11 @@ def _columns(table: Table, features: Sequence[str], categorical: set[str]) -> li
         column = np.array([math.nan if number is None else number for number in numbers])
         if all(word.lower() in MISSING for word in words):
             faults.append(Fault(f"{table.path}: column `{feature}` is empty; leave it out with `drop: [{feature}]`"))
+        names.append(feature)
         columns.append(column[:, None])
     if faults:
         raise TaskError(*faults[:MOST_FAULTS])
-    return columns
+    return columns, names
 
 
 def _target(table: Table, target: str, kind: Kind | None) -> NDArray[Any]:

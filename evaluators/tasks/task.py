@@ -74,17 +74,36 @@ class SealedSplit:
 
 
 @dataclass(frozen=True, eq=False)
+class Standardised:
+    """What turned an input's raw numbers into those of the splits: `(x - mean) / spread`.
+
+    Args:
+        mean: float64, `()` or of one sample's shape; None where numbers stayed as they were.
+        spread: likewise.
+        fill: what took the place of NaN before, of one sample's shape; None where there were none.
+    """
+
+    mean: Array | None = None
+    spread: Array | None = None
+    fill: Array | None = None
+
+
+@dataclass(frozen=True, eq=False)
 class Data:
-    """The three parts of a task's data.
+    """The three parts of a task's data, and what was done to the raw numbers.
 
     Args:
         target_scale: what one unit of a regression target is in the user's units, `()` or the targets' shape.
+        target_mean: what 0 of a regression target is in the user's units; None where nothing was subtracted.
+        standardised: one for each input; empty where inputs are as they came.
     """
 
     train: Split
     validation: Split
     test: SealedSplit
     target_scale: Array = field(default_factory=lambda: np.ones((), np.float32))
+    target_mean: Array | None = None
+    standardised: tuple[Standardised, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,6 +141,7 @@ class Task:
         augment: makes an epoch's training inputs afresh from the stored ones, such as new noise; None: they are used as
             they are.
         classes: names of the classes in the order of the logits.
+        features: names of the columns of the only input.
         source: where the data come from, for people.
     """
 
@@ -134,6 +154,7 @@ class Task:
     load: Callable[[], Data] = field(repr=False)
     augment: Callable[[tuple[Tensor, ...], Generator], tuple[Tensor, ...]] | None = None
     classes: tuple[str, ...] = ()
+    features: tuple[str, ...] = ()
     source: str = ""
 
     @property

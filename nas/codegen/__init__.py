@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from nas.codegen.preprocessing import Preprocessing, Scaling
 from nas.codegen.render import source, weight_paths
 
 if TYPE_CHECKING:
     from nas.codegen.exported import Exported, export, verify
     from nas.codegen.module import build
 
-__all__ = ["Exported", "build", "export", "source", "verify", "weight_paths"]
+__all__ = ["Exported", "Preprocessing", "Scaling", "build", "export", "source", "verify", "weight_paths"]
 
 _HOMES = {"build": "module", "Exported": "exported", "export": "exported", "verify": "exported"}
 

@@ -24,17 +24,18 @@ from torch import Tensor
 from nas.codegen import fresh
 from nas.codegen.lines import docstring
 from nas.codegen.module import build
+from nas.codegen.preprocessing import Preprocessing
 from nas.errors import NasError, WorkFailed
 
 BATCH = 4
-_ENDING = '''
+_ENDING = '''{constants}
 
 def load(path: str = "") -> {name}:
     """The model with the weights saved at `path`, by default beside this file, ready to predict."""
     model = {name}()
     path = path or __file__.removesuffix(".py") + ".pt"
     model.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
-    return model.eval()
+    return model.eval(){functions}
 
 
 if __name__ == "__main__":
@@ -68,6 +69,7 @@ def export(
     batch: int = BATCH,
     name: str = "Model",
     check: bool = True,
+    preprocessing: Preprocessing | None = None,
 ) -> Exported:
     """Write `path` (a `.py`) and its `.pt`; nothing is left there unless both are whole and, with `check`, verified.
 
@@ -80,6 +82,7 @@ def export(
         batch: number of random samples that are compared.
         name: of the class.
         check: False leaves the trying to `verify`, which does many at once.
+        preprocessing: what was done to the data, for the functions `prepare` and `restore` of the file.
     Raises:
         NasError: `path` is not a `.py` or cannot be written.
         WorkFailed: the weights do not fit, or the fresh interpreter found something else than this one.
@@ -89,7 +92,7 @@ def export(
         raise NasError(f"an export is a `.py` file with its weights beside it, got `{target}`")
     model, inputs, outputs = _tried_here(source, weights, example_shapes, seed, batch, name)
     count = sum(p.numel() for p in model.parameters())
-    text = exported_text(source, facts or {}, name)
+    text = exported_text(source, facts or {}, name, preprocessing)
     try:
         folder = Path(tempfile.mkdtemp(prefix=f".{target.stem}-", dir=target.parent))
     except OSError as error:
@@ -155,8 +158,15 @@ def verify(exports: Sequence[Exported], timeout_s: float = 600.0) -> tuple[Expor
     return tuple(replace(one, verified=True) for one in exports)
 
 
-def exported_text(source: str, facts: Mapping[str, Any], name: str = "Model") -> str:
-    """The source with the facts in its docstring, and with `load` and a `__main__` that shows the model."""
+def exported_text(
+    source: str, facts: Mapping[str, Any], name: str = "Model", preprocessing: Preprocessing | None = None
+) -> str:
+    """The source with the facts in its docstring, and with `load` and a `__main__` that shows the model.
+
+    With `preprocessing` the file says what it takes and gives, and has `prepare` and `restore` where they do something.
+    """
+    data = preprocessing or Preprocessing()
+    facts = {**facts, **data.notes()} if preprocessing else facts
     tree = ast.parse(source)
     opening = tree.body[0]
     summary = ast.get_docstring(tree) or name
@@ -165,7 +175,12 @@ def exported_text(source: str, facts: Mapping[str, Any], name: str = "Model") ->
         rest = _with_torch(rest)
     body = "\n".join(line for key, value in facts.items() for line in _fact(key, value))
     text = f"{summary}\n\n{body}" if body else summary
-    return "\n".join(docstring(text, 0)) + "\n" + rest.rstrip("\n") + "\n" + _ENDING.format(name=name)
+    ending = _ENDING.format(
+        name=name,
+        constants="".join(f"\n\n{part}\n" for part in (data.constants(),) if part),
+        functions="".join(f"\n\n\n{part}" for part in (data.functions(),) if part),
+    )
+    return "\n".join(docstring(text, 0)) + "\n" + rest.rstrip("\n") + "\n" + ending
 
 
 def _tried_here(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from evaluators.tasks import Task
 from nas.errors import NasError, StudyError, WorkFailed
+from nas.experiment.described import described
 from nas.experiment.environment import read_environment
 from nas.experiment.prepare import Prepared, reopen
 from nas.experiment.published import published_points
@@ -22,7 +23,7 @@ from nas.study.candidate import Job, Outcome, Report
 from nas.study.records import StudyRecord, TrialRecord, read_study
 
 if TYPE_CHECKING:
-    from nas.codegen import Exported
+    from nas.codegen import Exported, Preprocessing
     from nas.pareto.published import PublishedPoint
     from nas.pareto.report import Artifact
 
@@ -130,6 +131,7 @@ class Search:
     def export(self, trial: TrialRecord | int, path: str | Path) -> Exported:
         """Write a trial as plain PyTorch: `path` and, beside it, its weights as `.pt`; verified in a fresh interpreter.
 
+        Beside `load()` the file has `prepare(x)` and `restore(y)` where the task standardised inputs or targets.
         The weights are those of the search; where they were not kept, the trial is trained again from its seed. Where the
         search trained nothing (see `trains`), they are drawn with that seed, as the file's header says.
 
@@ -146,6 +148,7 @@ class Search:
             self._facts(chosen),
             params=chosen.costs["params"],
             seed=chosen.seed,
+            preprocessing=self._preprocessing(),
         )
 
     def weights(self, trial: TrialRecord) -> dict[str, Any]:
@@ -182,6 +185,11 @@ class Search:
             raise WorkFailed(
                 f"trial {trial.number} has no weights, and training it again ended as {outcome.state}: {outcome.message}"
             )
+
+    def _preprocessing(self) -> Preprocessing | None:
+        """What the task did to the data; None where there is no such task."""
+        task = self.prepared.evaluator.subject
+        return described(task) if isinstance(task, Task) else None
 
     def _facts(self, trial: TrialRecord) -> dict[str, str]:
         """Where an exported file comes from, for its header."""

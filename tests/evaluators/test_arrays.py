@@ -113,6 +113,7 @@ LABELS = np.arange(60) % 2
         (X[:, :0], LABELS, {}, r"input 0 is empty: shape \[60, 0\]"),
         ([], LABELS, {}, "a task needs at least one input array"),
         (X, np.array(3), {}, "targets need one entry per sample, got the single value"),
+        (X, LABELS, {"features": ["a"]}, r"`features` names 1 columns of one input, the inputs are \[60, "),
         (X, np.zeros(60, int), {}, "classification needs at least 2 classes, all samples are 0"),
         (X, np.full(60, 2.5), {}, "the target is 2.5 for every training sample: nothing to learn"),
         (X, LABELS[:, None], {"kind": "classification"}, r"classes are one per sample, got targets of shape \[60, 1\]"),
