@@ -52,7 +52,7 @@ def add_check(parser: argparse.ArgumentParser) -> None:
 
 
 def run_check(options: argparse.Namespace) -> int:
-    from nas.space.check import check
+    from nas.space.check import TRIES, check
 
     if options.draws < 1:
         raise ExperimentError(f"--draws is a positive number, got {options.draws}")
@@ -81,12 +81,13 @@ def run_check(options: argparse.Namespace) -> int:
     print(f"  axes        {_sizes(space)}")
     print(f"  genotypes   {size}")
     print(f"  decisions   {'the same for all (flat)' if space.is_flat else 'depend on one another (conditional)'}")
-    print(f"  branches    {found.branches} built, {len(found.unreached)} never accepted")
+    print(f"  branches    {found.branches} built, {len(found.unreached)} not found")
     print(f"  acceptance  {found.acceptance:.1%} of {found.draws} draws")
     for rule, count in found.reasons.most_common():
         print(f"              {count / found.draws:6.1%} rejected by  {_first_line(rule)}")
     for place, value, rule in found.unreached:
-        print(f"  never       {place} = {value}" + (f"   (rejected by {_first_line(rule)})" if rule else ""))
+        why = f" (mostly rejected by {_first_line(rule)})" if rule else ""
+        print(f"  not found   {place} = {value} in {TRIES} tries{why}")
     return 0
 
 

@@ -16,7 +16,9 @@ from nas.space.run import Rejected
 from nas.space.space import NothingAccepted, Space
 
 DRAWS = 500
-TRIES = 60  # to build one branch that the draws did not reach
+TRIES = 400  # to build one branch that the draws did not reach
+FIRST_TRIES = 40  # before the other branches have their turn
+MAX_SHOWN = 200  # characters of the genotype beside a fault
 MOST_BRANCHES = 2_000
 SECONDS = 20.0
 FRUITLESS = 10  # draws in a row that show nothing but faults known already
@@ -30,7 +32,7 @@ class Check:
     Args:
         draws, accepted: of the random draws.
         reasons: how often each rule rejected a draw.
-        unreached: branches that no accepted candidate took, with the rule that stood in the way most often.
+        unreached: branches that no accepted candidate was found for, with the rule that stood in the way most often.
         branches: how many branches were looked at.
     """
 
@@ -64,6 +66,8 @@ class _Checker:
         self.found = Check()
         self.faults: dict[str, Fault] = {}
         self.accepted: set[tuple[str, Value]] = set()
+        self.misfits: set[tuple[str, Value]] = set()  # branches that showed a fault
+        self.reasons: dict[tuple[str, Value], Counter[str]] = {}  # why the tries at a branch were rejected
         self.seen: dict[tuple[str, Value], tuple[str, Mapping[str, Value], Domain]] = {}
 
     def run(self, draws: int) -> Check:
@@ -109,7 +113,7 @@ class _Checker:
         return None
 
     def _misfit(self, problem: NasError, genotype: Mapping[str, Value]) -> str:
-        shown = ", ".join(f"{path}={value}" for path, value in list(genotype.items())[:12])
+        shown = _shown(genotype)
         for fault in problem.faults:
             where = str(fault.place and (fault.place.line, fault.place.column))
             message = f"{fault.message}\n(with {shown})" if shown else fault.message
@@ -125,35 +129,42 @@ class _Checker:
                 self.seen.setdefault((_place(path), value), (path, decider.genotype, domain))
 
     def _branches(self) -> None:
-        """Build the branches that no draw was accepted with, near a genotype that came by."""
-        tried: set[tuple[str, Value]] = set()
-        while len(tried) < MOST_BRANCHES:
-            missing = [key for key in self.seen if key not in self.accepted and key not in tried]
-            if not missing:
-                break
-            for key in missing:
-                tried.add(key)
-                if key in self.accepted:
-                    continue
+        """Build the branches that no draw was accepted with: all of them briefly, what then remains at length."""
+        for tries in (FIRST_TRIES, TRIES - FIRST_TRIES):
+            tried: set[tuple[str, Value]] = set()
+            while len(tried) < MOST_BRANCHES:
+                done = self.accepted | tried | self.misfits
+                missing = [key for key in self.seen if key not in done]
+                if not missing:
+                    break
+                for key in missing:
+                    tried.add(key)
+                    if key not in self.accepted and not self._late():
+                        self._reach(key, tries)
                 if self._late():
-                    return
-                path, genotype, _ = self.seen[key]
-                before = len(self.faults)
-                reasons: Counter[str] = Counter()
-                kept: Mapping[str, Value] = genotype
-                for attempt in range(TRIES):
-                    # first with all else as it was, then with only what leads there, then with chance alone
-                    if attempt == TRIES // 4:
-                        kept = {p: v for p, v in genotype.items() if path.startswith(p.rpartition(".")[0])}
-                    elif attempt == TRIES // 2:
-                        kept = {p: v for p, v in genotype.items() if isinstance(v, str)}
-                    outcome = self._build({**kept, path: key[1]})
-                    if outcome is None or len(self.faults) > before:
-                        break
-                    reasons[outcome] += 1
-                if key not in self.accepted and len(self.faults) == before:
-                    reason = reasons.most_common(1)[0][0] if reasons else ""
-                    self.found.unreached.append((*key, reason))
+                    break
+        for key, reasons in self.reasons.items():
+            if key not in self.accepted and key not in self.misfits:
+                self.found.unreached.append((*key, reasons.most_common(1)[0][0] if reasons else ""))
+
+    def _reach(self, key: tuple[str, Value], tries: int) -> None:
+        """Build one branch: near a genotype that came by, then with ever more left to chance."""
+        path, genotype, _ = self.seen[key]
+        reasons = self.reasons.setdefault(key, Counter())
+        words = {p: v for p, v in genotype.items() if isinstance(v, str) and path.startswith(p.rpartition(".")[0])}
+        for attempt in range(tries):
+            kept: Mapping[str, Value] = genotype
+            if attempt >= tries // 4:
+                half = {p: v for p, v in genotype.items() if self.rng.random() < 0.5}
+                kept = (words, half, {})[attempt % 3]
+            before = len(self.faults)
+            outcome = self._build({**kept, path: key[1]})
+            if len(self.faults) > before:
+                self.misfits.add(key)
+            if key in self.accepted or key in self.misfits or self._late():
+                return
+            if outcome is not None:
+                reasons[outcome] += 1
 
     def _seeds(self) -> None:
         for name, design in self.space.seeds.items():
@@ -186,6 +197,17 @@ class _Watched:
 def _place(path: str) -> str:
     """A path without loop indices and without where its block was called from: one place in the file."""
     return ".".join(re.sub(r"\[\d+\]|#\d+", "", path).split(".")[-2:])
+
+
+def _shown(genotype: Mapping[str, Value]) -> str:
+    """The first values of a genotype, as many as a person reads."""
+    shown = ""
+    for path, value in genotype.items():
+        longer = f"{shown}, {path}={value}" if shown else f"{path}={value}"
+        if len(longer) > MAX_SHOWN - 3:
+            return f"{shown}, …" if shown else longer[: MAX_SHOWN - 1] + "…"
+        shown = longer
+    return shown
 
 
 def _branches(domain: Domain) -> list[Value]:

@@ -13,6 +13,9 @@ from typing import Any
 from nas.errors import Fault, nearest
 from nas.graph.operators import TABLE
 from nas.space import arithmetic
+from nas.space.aliases import operator_hint
+from nas.space.comparing import slips
+from nas.space.domains import Value
 from nas.space.program import COSTS, Expression
 from nas.space.run import BUILTINS, Frame
 from nas.space.syntax import Text
@@ -33,6 +36,8 @@ class Names:
         rule: the text is a `require` line: it peeks at decisions instead of drawing them; `costs`: it sees costs.
         inside: the text stands in a block, which does not see its caller.
         misread: blocks whose header is wrong; nothing more is said of their calls.
+        choices: the values of the decisions that are lists.
+        partial: a part of the file could not be read, so that nothing is said of names that are not known.
     """
 
     locals: frozenset[str] = frozenset()
@@ -45,10 +50,16 @@ class Names:
     costs: bool = False
     inside: bool = False
     misread: frozenset[str] = frozenset()
+    choices: dict[str, tuple[Value, ...]] = field(default_factory=dict)
+    partial: bool = False
+
+    def values_held(self) -> set[str]:
+        """Names of variables, decisions and sizes."""
+        return {*self.locals, *self.block, *self.top, *self.sized}
 
     def values(self) -> set[str]:
         """Names that hold something; in a rule, something that it can judge."""
-        held = {*self.locals, *self.block, *self.top, *self.sized}
+        held = self.values_held()
         if self.rule:
             return held | set(COSTS if self.costs else ())
         return held | {*self.unsized, *self.blocks, *TABLE}
@@ -191,8 +202,7 @@ class Compiler:
         if isinstance(node, ast.BoolOp):
             return _boolean(isinstance(node.op, ast.And), [self._test(value) for value in node.values])
         if isinstance(node, ast.Compare):
-            operands = [self.expression(value) for value in (node.left, *node.comparators)]
-            return arithmetic.comparison(node.ops, operands, self.text.place(node))
+            return self._compare(node)
         if isinstance(node, ast.IfExp):
             test, then, other = self._test(node.test), self.expression(node.body), self.expression(node.orelse)
             return lambda frame: then(frame) if test(frame) else other(frame)
@@ -204,6 +214,18 @@ class Compiler:
         if isinstance(node, ast.Call):
             return self._call(node)
         return self.fault(node, "this is not an expression of the language")
+
+    def _compare(self, node: ast.Compare) -> Expression:
+        names, before = self.names, len(self.faults)
+        choices = {name: values for name, values in names.choices.items() if name not in names.locals}
+        words = {value for values in choices.values() for value in values if isinstance(value, str)}
+        bare = {*names.blocks, *TABLE, *words} - names.values_held() - names.unsized
+        for part, message in slips(node, choices, bare):
+            self.fault(part, message)
+        if len(self.faults) > before:
+            return lambda frame: None
+        operands = [self.expression(value) for value in (node.left, *node.comparators)]
+        return arithmetic.comparison(node.ops, operands, self.text.place(node))
 
     def _test(self, node: ast.expr) -> Expression:
         value = self.expression(node)
@@ -241,7 +263,9 @@ class Compiler:
             return lambda frame: callee
         if name in BUILTINS:
             return self.fault(node, f"`{name}` is a function; call it: `{name}(…)`")
-        hint = nearest(name, names.values())
+        if names.partial:
+            return lambda frame: None
+        hint = operator_hint(name, names.values())
         if not hint and names.costs:
             hint = f"; a rule reads decisions and the costs {', '.join(COSTS)}"
         elif not hint and names.inside:
@@ -281,11 +305,11 @@ class Compiler:
             return self.fault(node.func, f"`{name}` is an axis, which cannot be called; name an operator or a block")
         if name in COSTS:
             return self.fault(node.func, f"`{name}` is a cost, which cannot be called")
-        if name in names.misread:
+        if name in names.misread or names.partial:
             return lambda frame: None
         callables = {*names.blocks, *TABLE, *BUILTINS, *names.block, *names.top}
         return self.fault(
-            node.func, f"`{name}` is neither an operator nor a block nor a decision{nearest(name, callables)}"
+            node.func, f"`{name}` is neither an operator nor a block nor a decision{operator_hint(name, callables)}"
         )
 
     def _check_block_call(self, node: ast.Call, params: tuple[str, ...]) -> None:

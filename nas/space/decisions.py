@@ -8,6 +8,7 @@ from typing import Any
 
 from nas.errors import Fault, Place, nearest
 from nas.graph.operators import TABLE
+from nas.space.aliases import operator_hint
 from nas.space.arithmetic import error
 from nas.space.compiler import Compiler, Names
 from nas.space.domains import Categorical, Domain, Integer, Real, Value
@@ -19,6 +20,7 @@ from nas.space.yaml_tree import Tree
 
 _FORMS = "a list of values, {int: [low, high]} or {float: [low, high]}"
 _OPTIONS = {"choice": ("choice", "weights"), "int": ("int", "step", "log"), "float": ("float", "step", "log")}
+_RANGE = re.compile(r"([-+]?\d+(?:\.\d+)?)(?:\.\.\.?|…)([-+]?\d+(?:\.\d+)?)")
 _CALL = re.compile(r"[A-Za-z]\w*\s*\(")
 MAX_ELEMENTS = 1_000
 
@@ -119,6 +121,12 @@ class _Decision:
         if not value.isprintable():
             self.fault(item, "a word is a single line of characters that can be printed")
             return None
+        span = _RANGE.fullmatch(value) if not item.style else None
+        if span is not None:
+            low, high = span.groups()
+            kind = "float" if "." in low + high else "int"
+            self.fault(item, f"this is a word, not a range; write `{self.name}: {{{kind}: [{low}, {high}]}}`")
+            return None
         if not item.style and re.fullmatch(r"[-+]?[0-9][0-9_.]*", value):
             plain = value.replace("_", "")
             hint = f"; write {plain}" if "_" in value and len(plain) <= 18 else ""
@@ -144,7 +152,10 @@ class _Decision:
         if callee not in self.names.blocks and operator is None:
             known = {*self.names.blocks, *TABLE}
             self.faults.append(
-                Fault(f"`{callee}` is neither an operator nor a block{nearest(callee, known)}", text.place(node.func))
+                Fault(
+                    f"`{callee}` is neither an operator nor a block{operator_hint(callee, known)}",
+                    text.place(node.func),
+                )
             )
             return None
         if node.args:

@@ -55,6 +55,11 @@ def read_space(text: str, file: str) -> SpaceFile:
     if tree.kind != "mapping":
         message = f"a space is a mapping with the keys {', '.join(KEYS)}; this is {tree.describe()}"
         raise SpaceError(Fault(message, tree.place))
+    if "experiment" in tree.keys and "model" not in tree.keys:
+        named = tree.get("space")
+        its = f"; its space is `{named.text}`" if named is not None and named.text else ""
+        message = f"this is an experiment file: nas search {file}{its}"
+        raise SpaceError(Fault(message, tree.keys["experiment"][0]))
     reading = Reading(tree, file, tuple(text.splitlines()))
     try:
         found = _Reader(reading, text).space()
@@ -89,6 +94,7 @@ class _Reader:
         if missing:
             listed = ", ".join(missing[:-1]) + " and " + missing[-1] if missing[1:] else missing[0]
             reading.faults.append(Fault(f"{reading.file}: a space needs {listed}, which this one does not have"))
+        partial = bool(reading.faults)
         name, doc, source = word(reading, "space"), text(reading, "doc"), text(reading, "source")
         before = len(reading.faults)
         axes = inputs(reading)
@@ -103,6 +109,7 @@ class _Reader:
             unsized=frozenset(inner),
             blocks={name: header.params for name, header in headers.items()},
             misread=misread_names(reading, headers),
+            partial=partial,
         )
         reserve(reading, axes, outputs, inner, names)
         top = _Scope()
@@ -121,7 +128,9 @@ class _Reader:
             name, given, tuple(outputs), tuple(inner), model, blocks, settings, most["nodes"], most["depth"]
         )
         example = sizes(reading, sized, whole)
-        designs, program.seed_places = seeds(reading, top.decisions, names.top)
+        designs: dict[str, dict[str, Any]] = {}
+        if not partial:
+            designs, program.seed_places = seeds(reading, top.decisions, names.top)
         if not reading.faults:  # an equation that cannot be read may be the one that reads the decision
             unread(reading, program, {name: (s.decisions, s.read, s.rule_read) for name, s in scopes.items()})
         if not reading.faults:
@@ -167,6 +176,8 @@ class _Reader:
             if spec is not None:
                 spec.mentions = mentions[name]
                 found[name] = spec
+                if spec.elements:
+                    names.choices[name] = tuple(element.value for element in spec.elements)
             read |= mentions[name]
         for name in cyclic(mentions):
             reading.fault(choose.keys[name][0], f"the values of `{name}` depend on `{name}` itself")
@@ -187,6 +198,7 @@ class _Reader:
                 message = f"`{decision}` is a decision of the whole space already; give this one another name"
                 reading.fault(place, message)
         names = replace(top, block=frozenset(own), locals=frozenset(header.params), inside=True)
+        names.choices = dict(top.choices)
         scope.decisions = self._decisions(tree, names, scope.read, header.params)
         block = self._block(header, tree, header.params, scope, names)
         block.rules = rules(reading, tree, replace(names, rule=True), scope.rule_read)

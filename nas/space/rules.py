@@ -48,7 +48,7 @@ def _rule(reading: Reading, item: Tree, names: Names, read: set[str]) -> RuleSpe
     rule = RuleSpec(item.text.strip(), item.place, holds, costly=bool(mentioned & set(COSTS)))
     rule.early = _early(node, compiler)
     looks = {*names.top, *names.block, *names.locals, *names.sized, *COSTS}
-    if not mentioned & looks and len(reading.faults) == before:
+    if not mentioned & looks and not names.partial and len(reading.faults) == before:
         reading.fault(item, "this rule reads no decision and no cost, so it says the same of every candidate")
     return rule
 
@@ -96,7 +96,11 @@ def _setting(reading: Reading, value: Tree, names: Names, read: set[str]) -> Exp
     if node is None or _is_word(node, {*names.top, *names.sized}):
         return lambda frame: plain
     setting = Compiler(text, names, quiet, read).expression(node)
-    reading.faults.extend(Fault(f"{fault.message}; put it in quotes if it is a word", fault.place) for fault in quiet)
+    if any(isinstance(part, ast.Compare) for part in ast.walk(node)):  # surely no word
+        reading.faults.extend(quiet)
+    else:
+        hint = "; put it in quotes if it is a word"
+        reading.faults.extend(Fault(fault.message + hint, fault.place) for fault in quiet)
     return setting
 
 

@@ -11,6 +11,7 @@ from nas.graph.builder import Builder
 from nas.graph.cost import Costs
 from nas.graph.graph import Call
 from nas.graph.operators import TABLE
+from nas.space.aliases import operator_hint
 from nas.space.arithmetic import error
 from nas.space.builtins import BUILTINS
 from nas.space.domains import Categorical, Domain, Value
@@ -214,7 +215,7 @@ class Run:
         else:
             name = site.split("#")[0]
             if isinstance(callee, str) and not isinstance(callee, AxisName):
-                hint = nearest(callee, {*TABLE, *self.program.blocks})
+                hint = operator_hint(callee, {*TABLE, *self.program.blocks})
                 raise error(place, f"`{name}` is '{callee}' here, which is neither an operator nor a block{hint}")
             raise error(
                 place, f"`{name}` holds {describe(callee)}, which cannot be called; name an operator or a block"

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from nas.errors import Fault, Place
+from nas.space.aliases import operator_called
 from nas.space.yaml_tree import Tree
 
 MAX_CHARACTERS = 20_000
@@ -161,9 +162,20 @@ def _unreadable(problem: SyntaxError, text: Text, mode: str) -> Fault:
         return Fault("`=` does not compare; write `==`", text.at(line, column))
     if "'==' or ':=' instead of '='" in said:
         return Fault("`=` does not compare; write `==`", text.at(line, column))
+    if said.startswith("invalid decimal literal"):
+        return Fault(_number_in_words(row), text.at(line, column))
     if said.startswith("cannot assign to"):
         return Fault("on the left of `=` stands a name", text.at(line, column))
     return Fault(_said(said), text.at(line, column))
+
+
+def _number_in_words(row: str) -> str:
+    """The way out where digits and letters stand together, such as `30k`."""
+    match = re.search(r"\b(\d{1,6})([kKmM])\b", row)
+    if match is None:
+        return "this is no number; numbers are written `30_000`, `0.5` or `1e6`"
+    number = int(match.group(1)) * (1_000 if match.group(2) in "kK" else 1_000_000)
+    return f"`{match.group()}` is no number; numbers are written `{number:_}`"
 
 
 def _said(said: str) -> str:
@@ -230,7 +242,8 @@ def _problem(node: ast.AST) -> str | None:
             return "assign to a name"
     elif isinstance(node, ast.Call):
         if isinstance(node.func, ast.Attribute):
-            return f"the language has no methods; call an operator by its name: `{node.func.attr}(…)`"
+            name = operator_called(node.func.attr) or node.func.attr
+            return f"the language has no methods; call an operator by its name: `{name}(…)`"
         if not isinstance(node.func, ast.Name):
             return "call an operator, a block or a decision by its name"
         if any(keyword.arg is None for keyword in node.keywords):

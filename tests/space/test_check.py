@@ -52,6 +52,17 @@ def test_branches_that_the_rules_close_are_named() -> None:
     assert set(found.reasons) == {"op != 'silu'", "a < 9"}
 
 
+@pytest.mark.parametrize("name", ["residual-mlp", "families"])
+def test_the_ends_of_a_number_are_reached_where_the_rest_must_give_way(name: str) -> None:
+    """The first genotype seen with `skip = 1024` may be one whose other values a rule forbids beside it."""
+    assert check(load_space(name), draws=60).unreached == []
+
+
+def test_what_a_rule_closes_stays_not_found() -> None:
+    found = check(load_space("mixer").with_sizes({"features": 784}), draws=60)
+    assert [(place, value) for place, value, _ in found.unreached] == [("patch", 5), ("patch", 10)]
+
+
 def test_branches_of_a_grammar_are_counted_once() -> None:
     found = check(recursive(6), draws=40)
     assert found.branches == 2 + 3 and found.unreached == []

@@ -127,7 +127,8 @@ def test_members_and_strangers(domain: Domain, members: list[object], strangers:
 )
 def test_domains_as_they_are_written(written: str, domain: Domain) -> None:
     space = small(
-        "if d == 1:\n    return linear(relu(x), targets)\nreturn linear(x, targets)", choose=f"{{d: {written}}}"
+        "value = d\nif value == 1:\n    return linear(relu(x), targets)\nreturn linear(x, targets)",
+        choose=f"{{d: {written}}}",
     )
     assert space.sample(random.Random(0)).domains == {"d": domain}
 

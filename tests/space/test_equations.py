@@ -206,3 +206,22 @@ def test_several_inputs() -> None:
     assert [graph.nodes[i].arguments["name"] for i in graph.inputs] == ["x", "y"]
     with pytest.raises(SpaceError, match="`features` would be 8 and 9"):
         space.bind([[8], [9]], [[4]])
+
+
+@pytest.mark.parametrize(
+    "test",
+    [
+        'op == "relu"', 'op != "gelu"', '"kan(grid=5)" == op', 'op in ["relu", word]', "op == word", "op == other",
+        "depth == 3", "depth == 2.0", "depth in [1, 7]", "mix == tokens", "mix == None", "flag == True",
+        "hidden == 8", "1 < depth != 9",
+    ],
+)  # fmt: skip
+def test_comparisons_of_a_choice_with_what_it_can_be(test: str) -> None:
+    """Only what can never be is refused: a word that is none of the values."""
+    small(
+        f"word = 'relu'\nif {test}:\n    return linear(x, targets)\nreturn linear(x, targets, bias=False)",
+        axes="[tokens]",
+        choose="{op: [relu, kan(grid=5), gelu], other: [relu, tanh], depth: [2, 4], mix: [tokens, null],"
+        " flag: [true, false], hidden: {int: [1, 9]}}",
+        require="[op == op, other == other, depth == depth, mix == mix, flag == flag, hidden == hidden]",
+    )
