@@ -1,6 +1,6 @@
 """How well the samplers search shipped spaces, against chance, on a closed-form objective; and what rules refuse.
 
-    python benchmarks/samplers.py [--spaces families grammar residual-mlp] [--trials 400] [--seeds 10] [--json]
+    python benchmarks/samplers.py [--spaces families grammar residual-mlp] [--trials 400] [--seeds 10] [--samplers tpe nsga2] [--json]
 
 The objective stands in for accuracy: diminishing returns in the parameters, times a quality to which every decision of a
 design adds its share (a number does best at a value of its own, a word has a value of its own). It rewards what real
@@ -36,9 +36,11 @@ def main() -> None:
     parser.add_argument("--spaces", nargs="+", default=["families", "grammar", "residual-mlp"])
     parser.add_argument("--trials", type=int, default=400)
     parser.add_argument("--seeds", type=int, default=10)
+    parser.add_argument("--samplers", nargs="+", default=list(SAMPLERS), help="`random` is among them in any case")
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
-    rows = [row for space in arguments.spaces for row in compare(space, arguments.trials, arguments.seeds)]
+    samplers = tuple(dict.fromkeys(["random", *arguments.samplers]))
+    rows = [row for space in arguments.spaces for row in compare(space, arguments.trials, arguments.seeds, samplers)]
     if arguments.json:
         print(json.dumps(rows, indent=2))
         return

@@ -8,6 +8,8 @@ family.gated.gated_depth=2, family.gated.gate=8
 parameters: 1,082
 validation: accuracy 0.785, balanced_accuracy 0.78466, error 0.215, loss 0.592242, train_loss 0.53849
 test: accuracy 0.745 ± 0.021 over 5 seeds
+inputs: standardised; call prepare(x) on raw data
+outputs: one logit for each of CLASSES
 """
 
 from __future__ import annotations
@@ -64,12 +66,23 @@ class Model(nn.Module):
         return self.linear6(x.mean(1))  # [channels=10]
 
 
+CLASSES = ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"]
+INPUT_MEAN = 0.0018541655611927265
+INPUT_SCALE = 0.9994935696366003
+
+
 def load(path: str = "") -> Model:
     """The model with the weights saved at `path`, by default beside this file, ready to predict."""
     model = Model()
     path = path or __file__.removesuffix(".py") + ".pt"
     model.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
     return model.eval()
+
+
+def prepare(x: Tensor) -> Tensor:
+    """Raw inputs, samples first, as the model was trained on them."""
+    x = (x.double() - INPUT_MEAN) / INPUT_SCALE
+    return x.float()
 
 
 if __name__ == "__main__":

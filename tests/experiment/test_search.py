@@ -214,7 +214,7 @@ def test_a_directory_is_one_searchs(tmp_path: Path, task: str, space: Path) -> N
         return nas.search(space, task=task, trials=2, directory=str(tmp_path / "run"), **settings)
 
     before = run().record().trials
-    with pytest.raises(StudyError, match="already holds this study; resume it"):
+    with pytest.raises(StudyError, match="already holds this search; go on with it"):
         run()
     with pytest.raises(StudyError, match=r"holds another study.*\n  seed: 0 there, 1 here"):
         run(seed=1)

@@ -38,7 +38,9 @@ def test_settings_read_back() -> None:
 
 def test_a_directory_is_not_shared_by_two_studies(tmp_path: Path) -> None:
     create(tmp_path, toys.flat(), trials=3).close()
-    with pytest.raises(StudyError, match=r"already holds this search; go on with it \(`nas resume .*`\), start over \(--fresh"):
+    with pytest.raises(
+        StudyError, match=r"already holds this search; go on with it \(`nas resume .*`\), start over \(--fresh"
+    ):
         create(tmp_path, toys.flat(), trials=9)
     with pytest.raises(StudyError) as caught:
         create(tmp_path, toys.grammar(), trials=3, seed=5, objectives=["minimize params"], sampler="random")
