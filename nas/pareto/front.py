@@ -8,7 +8,7 @@ import json
 import math
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -31,9 +31,12 @@ class Front:
             members; the same architecture under the same recipe twice is one.
     """
 
-    record: StudyRecord
-    candidates: tuple[TrialRecord, ...]
+    record: StudyRecord = field(repr=False)
+    candidates: tuple[TrialRecord, ...] = field(repr=False)
     members: tuple[TrialRecord, ...]
+
+    def __str__(self) -> str:
+        return self.table()
 
     @cached_property
     def directions(self) -> tuple[str, ...]:

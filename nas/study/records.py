@@ -34,11 +34,11 @@ class TrialRecord:
     genotype: Genotype
     digest: str
     costs: dict[str, int]
-    recipe: dict[str, Any]
+    recipe: dict[str, Any] = field(repr=False)
     metrics: dict[str, float]
     values: tuple[float, ...] | None
     feasible: bool
-    curve: tuple[Report, ...]
+    curve: tuple[Report, ...] = field(repr=False)
     seconds: float
     seed: int
     message: str

@@ -197,3 +197,9 @@ def test_nothing_feasible_names_the_constraint(study_of: Make) -> None:
 def test_a_reference_needs_one_value_per_objective(study_of: Make) -> None:
     with pytest.raises(ParetoError, match=r"one value per objective \(accuracy, params\), got 1"):
         frontier(study_of([(0.9, 900)], GOALS)).hypervolume((1.0,))
+
+
+def test_a_front_prints_as_its_table(study_of: Callable[..., StudyRecord]) -> None:
+    front = frontier(study_of([(0.2, 100), (0.8, 1000)], ("maximize accuracy", "minimize params")))
+    assert str(front) == front.table()
+    assert len(repr(front)) < 2000
