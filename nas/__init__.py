@@ -17,9 +17,10 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from nas.codegen import operator
     from nas.errors import NasError
     from nas.experiment import Search, confirm, open_search, resume, search
-    from nas.space import Space, load_space
+    from nas.space import Space, allow_code, load_space
 
 try:
     __version__ = version("hourglass-nas")
@@ -30,7 +31,9 @@ except PackageNotFoundError:  # a checkout that is not installed
 _WHERE = {
     "NasError": "nas.errors",
     "Space": "nas.space",
+    "allow_code": "nas.space",
     "load_space": "nas.space",
+    "operator": "nas.codegen",
     "Search": "nas.experiment",
     "confirm": "nas.experiment",
     "open_search": "nas.experiment",
@@ -38,7 +41,18 @@ _WHERE = {
     "search": "nas.experiment",
 }
 
-__all__ = ["NasError", "Search", "Space", "confirm", "load_space", "open_search", "resume", "search"]
+__all__ = [
+    "NasError",
+    "Search",
+    "Space",
+    "allow_code",
+    "confirm",
+    "load_space",
+    "open_search",
+    "operator",
+    "resume",
+    "search",
+]
 
 
 def __getattr__(name: str) -> Any:

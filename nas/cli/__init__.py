@@ -47,7 +47,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if not hasattr(options, "run"):
             parser.print_help()
             return 0
-        return int(options.run(options) or 0)
+        if not getattr(options, "allow_code", False):
+            return int(options.run(options) or 0)
+        return _with_code(options)
     except NasError as problem:
         who = f"nas {command}" if command in COMMANDS else "nas"
         print(str(problem) if "\n" in str(problem) else f"{who}: {problem}", file=sys.stderr)
@@ -58,6 +60,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of our output has gone: `nas ops | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+
+
+def _with_code(options: argparse.Namespace) -> int:
+    """Run a command that may run the Python files that a space names."""
+    from nas.space import allow_code
+
+    allow_code()
+    try:
+        return int(options.run(options) or 0)
+    finally:
+        allow_code(False)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -93,6 +106,8 @@ def _parser(command: str | None) -> tuple[_Parser, _Parser]:
         if name == command:
             chosen = sub
             getattr(import_module(f"nas.cli.{module}"), f"add_{name}")(sub)
+            if module != "listings":
+                sub.add_argument("--allow-code", action="store_true", help="let a space run the Python files it names")
     return parser, chosen
 
 

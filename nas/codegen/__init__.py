@@ -13,10 +13,17 @@ from nas.codegen.render import source, weight_paths
 if TYPE_CHECKING:
     from nas.codegen.exported import Exported, export, verify
     from nas.codegen.module import build
+    from nas.codegen.own_operators import operator
 
-__all__ = ["Exported", "Preprocessing", "Scaling", "build", "export", "source", "verify", "weight_paths"]
+__all__ = ["Exported", "Preprocessing", "Scaling", "build", "export", "operator", "source", "verify", "weight_paths"]
 
-_HOMES = {"build": "module", "Exported": "exported", "export": "exported", "verify": "exported"}
+_HOMES = {
+    "build": "module",
+    "Exported": "exported",
+    "export": "exported",
+    "verify": "exported",
+    "operator": "own_operators",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import ast
 import importlib.util
-from collections.abc import Iterable
+import sys
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import cast
 
 
@@ -61,7 +63,7 @@ def _cut(path: str) -> Carried:
             continue
         needed.add(name)
         if name in defined:
-            pending.extend(node.id for node in ast.walk(defined[name]) if isinstance(node, ast.Name))
+            pending.extend(node.id for node in _walk(defined[name]) if isinstance(node, ast.Name))
     statements: dict[int, tuple[str, str]] = {}
     for name, statement in defined.items():
         if name in needed:
@@ -96,6 +98,9 @@ def import_block(imports: Iterable[str]) -> list[str]:
 
 
 def _text(module: str) -> str:
+    loaded = sys.modules.get(module)
+    if loaded is not None and loaded.__spec__ is None and loaded.__file__:  # a script that defines operators
+        return Path(loaded.__file__).read_text(encoding="utf-8")
     spec = importlib.util.find_spec(module)
     if spec is None or spec.origin is None or spec.loader is None:
         raise ValueError(f"there is no module `{module}` to take a layer from")
@@ -120,10 +125,35 @@ def _bound(statement: ast.stmt) -> list[str]:
     ]
 
 
+def _walk(statement: ast.stmt) -> Iterator[ast.AST]:
+    """All nodes of a statement but those of the decorator that makes it an operator."""
+    yield statement
+    registering = [one for one in getattr(statement, "decorator_list", []) if _registers(one)]
+    for child in ast.iter_child_nodes(statement):
+        if child not in registering:
+            yield from ast.walk(child)
+
+
+def _registers(decorator: ast.expr) -> bool:
+    """Whether this is `@operator(…)` or `@nas.operator(…)`."""
+    called = decorator.func if isinstance(decorator, ast.Call) else decorator
+    return (called.attr if isinstance(called, ast.Attribute) else getattr(called, "id", "")) == "operator"
+
+
 def _source_of(statement: ast.stmt, lines: list[str]) -> str:
     """The statement's lines, its decorators and the comment right above it included."""
     decorators = getattr(statement, "decorator_list", [])
     start = min([statement.lineno, *(one.lineno for one in decorators)]) - 1
-    while start > 0 and lines[start - 1].startswith("#"):
-        start -= 1
-    return "\n".join(lines[start : statement.end_lineno])
+    text = "\n".join(_above(start, lines))
+    for one in decorators:
+        if _registers(one):
+            start = max(start, one.end_lineno or 0)
+    return (text + "\n" if text else "") + "\n".join(lines[start : statement.end_lineno])
+
+
+def _above(start: int, lines: list[str]) -> list[str]:
+    """The comment right above a line."""
+    first = start
+    while first > 0 and lines[first - 1].startswith("#"):
+        first -= 1
+    return lines[first:start]

@@ -78,7 +78,7 @@ def prepare(experiment: Experiment, space: Space | None = None) -> Prepared:
 def reopen(directory: Path) -> Prepared:
     """What the search in `directory` was begun with. Raises: NasError: there is none, or its task is gone."""
     experiment, text = read_snapshot(directory)
-    return prepare(experiment, space_from_text(text, str(directory / SPACE)))
+    return prepare(experiment, space_from_text(text, str(directory / SPACE), directory))
 
 
 def try_out(prepared: Prepared) -> None:

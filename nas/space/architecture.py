@@ -22,12 +22,14 @@ class Architecture:
         domains: path → what the value was chosen from.
         graph: simplified.
         recipe: the space's training settings for this candidate.
+        members: predictions that it returns side by side, on a first axis; 1 where that axis is not there.
     """
 
     genotype: Mapping[str, Value]
     domains: Mapping[str, Domain]
     graph: Graph
     recipe: Mapping[str, Any]
+    members: int = 1
 
     @cached_property
     def costs(self) -> Costs:

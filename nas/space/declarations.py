@@ -69,6 +69,19 @@ def axis_names(reading: Reading, key: str) -> Axes:
     return _words(reading, tree, f"`{key}` is a list of axes, such as [targets]")
 
 
+def ensemble(reading: Reading, inner: Axes) -> str:
+    """The axis of the members where the model is an ensemble that returns one prediction for each; empty otherwise."""
+    tree = reading.tree.get("ensemble")
+    if tree is None:
+        return ""
+    if tree.kind != "scalar" or not isinstance(tree.value, str):
+        reading.fault(tree, f"`ensemble` is the axis of its members, such as members; this is {tree.describe()}")
+        return ""
+    if tree.value not in inner:
+        reading.fault(tree, f"`ensemble` is one of the space's `axes`{nearest(tree.value, inner)}; got `{tree.value}`")
+    return tree.value
+
+
 def _words(reading: Reading, tree: Tree, message: str) -> Axes:
     words: Axes = {}
     if tree.kind != "list":

@@ -41,14 +41,14 @@ def load_space(name_or_path: str | Path) -> Space:
         reason = problem.strerror if isinstance(problem, OSError) else str(problem)
         raise SpaceError(f"{given}: cannot be read: {reason}") from None
     text = text.replace("\r\n", "\n").replace("\r", "\n")
-    return space_from_text(text, path.name if given in shipped else given)
+    return space_from_text(text, path.name if given in shipped else given, path.parent)
 
 
-def space_from_text(text: str, file: str = "<text>") -> Space:
-    """Read a space from YAML; `file` is the name that errors carry."""
-    read = read_space(text, file)
+def space_from_text(text: str, file: str = "<text>", folder: Path | None = None) -> Space:
+    """Read a space from YAML; `file` is the name that errors carry, `folder` where its operator files are."""
+    read = read_space(text, file, folder)
     program = read.program
     axes = dict.fromkeys([axis for axes in program.inputs.values() for axis in axes] + list(program.outputs))
     assumed = tuple(axis for axis in axes if axis not in read.sizes)
     sizes = {axis: read.sizes.get(axis, ASSUMED_SIZE) for axis in axes}
-    return Space(program, sizes, read.seeds, read.doc, read.source, text, file, assumed)
+    return Space(program, sizes, read.seeds, read.doc, read.source, text, file, assumed, read.operator_files)

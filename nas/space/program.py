@@ -92,6 +92,7 @@ class Program:
     max_nodes: int = 2_000
     max_depth: int = 24
     drops_nothing: bool = False  # all that the equations make is used, so a partial graph's cost is a lower bound
+    ensemble: str = ""  # the axis of the members, first of the result, where the model is an ensemble
     seed_places: Mapping[str, Place] = field(default_factory=dict)
 
     @property

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import ast
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from nas.errors import Fault, Place, SpaceError
 from nas.space.compiler import Compiler, Names, assigned, weight
 from nas.space.decisions import read_decision
-from nas.space.declarations import NAMES_ARE, WORD, axis_names, inputs, limits, seeds, share, sizes, text, word
+from nas.space.declarations import NAMES_ARE, WORD, axis_names, ensemble, inputs, limits, seeds, share, sizes, text, word
 from nas.space.faults import Enough
 from nas.space.liveness import drops_nothing
+from nas.space.operator_files import run_operator_files
 from nas.space.program import BlockSpec, DecisionSpec, Program
 from nas.space.reach import cyclic, unread
 from nas.space.reading import Reading
@@ -22,7 +24,7 @@ from nas.space.termination import endless_blocks, mark_needs
 from nas.space.yaml_tree import Tree, read_yaml
 
 KEYS = (
-    "space", "doc", "source", "inputs", "outputs", "axes", "sizes", "choose", "share", "require",
+    "space", "doc", "source", "operators", "inputs", "outputs", "axes", "ensemble", "sizes", "choose", "share", "require",
     "limits", "blocks", "model", "recipe", "seeds",
 )  # fmt: skip
 BLOCK_KEYS = ("doc", "choose", "share", "require", "body")
@@ -41,14 +43,16 @@ class SpaceFile:
     seeds: dict[str, dict[str, Any]]
     text: str
     file: str
+    operator_files: dict[str, str]
 
 
-def read_space(text: str, file: str) -> SpaceFile:
+def read_space(text: str, file: str, folder: Path | None = None) -> SpaceFile:
     """Read a space.
 
     Args:
         text: the YAML.
         file: the name that error places carry.
+        folder: that the paths of operator files start from; the present one by default.
     Raises: SpaceError: with every fault found.
     """
     tree = read_yaml(text, file, SpaceError)
@@ -62,7 +66,9 @@ def read_space(text: str, file: str) -> SpaceFile:
         raise SpaceError(Fault(message, tree.keys["experiment"][0]))
     reading = Reading(tree, file, tuple(text.splitlines()))
     try:
-        found = _Reader(reading, text).space()
+        operator_files = run_operator_files(reading, folder or Path())
+        # without its operators nothing that follows could be judged
+        found = None if reading.faults else _Reader(reading, text, operator_files).space()
     except Enough:
         found = None
     except RecursionError:
@@ -82,9 +88,10 @@ class _Scope:
 
 
 class _Reader:
-    def __init__(self, reading: Reading, text: str) -> None:
+    def __init__(self, reading: Reading, text: str, operator_files: dict[str, str]) -> None:
         self.reading = reading
         self.text = text
+        self.operator_files = operator_files
 
     def space(self) -> SpaceFile | None:
         """The space, None where faults stand in the way."""
@@ -101,6 +108,7 @@ class _Reader:
         outputs = axis_names(reading, "outputs")
         whole = before == len(reading.faults) and not missing
         inner = axis_names(reading, "axes")
+        members = ensemble(reading, inner)
         sized = dict.fromkeys([axis for found in axes.values() for axis in found] + list(outputs))
         headers = signatures(reading)
         names = Names(
@@ -127,6 +135,7 @@ class _Reader:
         program = Program(
             name, given, tuple(outputs), tuple(inner), model, blocks, settings, most["nodes"], most["depth"]
         )
+        program.ensemble = members
         example = sizes(reading, sized, whole)
         designs: dict[str, dict[str, Any]] = {}
         if not partial:
@@ -139,7 +148,7 @@ class _Reader:
             return None
         mark_needs(program)
         program.drops_nothing = drops_nothing(program)
-        return SpaceFile(program, doc, source, example, designs, self.text, reading.file)
+        return SpaceFile(program, doc, source, example, designs, self.text, reading.file, self.operator_files)
 
     def _endless(self, program: Program) -> None:
         for name in endless_blocks(program):

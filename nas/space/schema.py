@@ -31,6 +31,12 @@ def space_schema() -> dict[str, Any]:
                 "description": "The model's inputs and the names of their axes; a task's axes bind by position.",
             },
             "outputs": {"type": "array", "minItems": 1, "items": _NAME, "description": "The axes of the output."},
+            "operators": {
+                "type": "array",
+                "items": {"type": "string", "pattern": r"\.py$"},
+                "description": "Python files that define operators; they are run, so it takes --allow-code.",
+            },
+            "ensemble": {**_NAME, "description": "The axis of the members: a loss for each, their mean as the prediction."},
             "axes": {"type": "array", "items": _NAME, "description": "Axes that exist only inside, such as tokens."},
             "sizes": {
                 "type": "object",

@@ -58,6 +58,7 @@ class Space:
     text: str
     file: str
     assumed: tuple[str, ...] = field(default=())  # axes whose size nobody gave
+    operator_files: Mapping[str, str] = field(default_factory=dict)  # Python files with operators, path → text
 
     @property
     def name(self) -> str:
@@ -163,7 +164,8 @@ class Space:
             raise self._told(Rejected(str(problem)), run) from None
         except RecursionError:
             raise self._told(Rejected("the equations nest too deep"), run) from None
-        built = Architecture(run.drawn, run.domains, graph, recipe)
+        members = graph.nodes[graph.outputs[0]].type.shape[0] if program.ensemble else 1
+        built = Architecture(run.drawn, run.domains, graph, recipe, members)
         if measured:
             built.__dict__["costs"] = measured[0]
         return built
@@ -179,8 +181,12 @@ class Space:
         if not isinstance(result, Tensor):
             raise SpaceError(Fault(f"the model returns {describe(result)}; it returns the output tensor", place))
         type_ = builder.nodes[result.id].type
-        if type_.shape != self.output_shape:
-            wanted = ", ".join(f"{axis}={self.sizes[axis]}" for axis in self.program.outputs)
+        wanted = ", ".join(f"{axis}={self.sizes[axis]}" for axis in self.program.outputs)
+        shape, members = type_.shape, self.program.ensemble
+        if members:
+            wanted = f"{members}, {wanted}"
+            shape = shape[1:] if type_.names[:1] == (members,) else ()
+        if shape != self.output_shape:
             raise ShapeError(
                 Fault(f"the model returns {type_}; the output is [{wanted}], so the sizes do not fit", place)
             )

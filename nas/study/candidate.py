@@ -66,6 +66,7 @@ class Job:
         budget: how much may be spent at most, such as `{"epochs": 30}`.
         rungs: amounts of the budget's unit at which a report is due, beside the one at its end.
         costs: the candidate's, so that nobody computes them again.
+        members: predictions that the model returns side by side, on a first axis behind the batch; 1: no such axis.
     """
 
     number: int
@@ -76,6 +77,7 @@ class Job:
     budget: dict[str, int | float]
     rungs: tuple[int, ...] = ()
     costs: dict[str, int] = field(default_factory=dict)
+    members: int = 1
 
     def to_json(self) -> dict[str, Any]:
         return {f.name: _plain(getattr(self, f.name)) for f in fields(self)}

@@ -1,7 +1,7 @@
 """A study's directory: what it holds, that it is one study's only, and that one process at a time drives it.
 
 study.json        settings, written once (only `trials` may change later)
-space.yaml        the space as it was read
+space.yaml        the space as it was read, and beside it the Python files that define its operators
 experiment.yaml   the experiment as it was read, where there was a file
 journal.log       the durable record, unless the settings name another storage
 lock              held by the driver, with its process id
@@ -14,7 +14,7 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -42,13 +42,14 @@ class Settings:
     space: str
     space_digest: str
     storage: str = JOURNAL
+    operators: dict[str, str] = field(default_factory=dict)  # file of operators → digest of its text
 
     def to_json(self) -> dict[str, Any]:
         return {"format": FORMAT, **{key: _listed(value) for key, value in asdict(self).items()}}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Settings:
-        names = {field.name for field in fields(cls)}
+        names = {one.name for one in fields(cls)}
         lists = ("metrics", "objectives", "constraints")
         taken: dict[str, Any] = {key: data[key] for key in data if key in names}
         return cls(**{**taken, **{key: tuple(taken[key]) for key in lists if key in taken}})
@@ -56,10 +57,10 @@ class Settings:
     def differences(self, other: Settings) -> list[str]:
         """One line for each setting that differs, but for `trials`, which may be raised at any time."""
         lines = []
-        for field in fields(self):
-            mine, its = getattr(self, field.name), getattr(other, field.name)
-            if mine != its and field.name != "trials":
-                lines.append(f"{field.name}: {_shown(mine)} there, {_shown(its)} here")
+        for one in fields(self):
+            mine, its = getattr(self, one.name), getattr(other, one.name)
+            if mine != its and one.name != "trials":
+                lines.append(f"{one.name}: {_shown(mine)} there, {_shown(its)} here")
         return lines
 
 
@@ -119,6 +120,7 @@ def begin(directory: Path, settings: Settings, snapshots: Mapping[str, str]) -> 
                 f"{directory} has a {JOURNAL} but no study.json; it is no study of ours. Choose another directory"
             )
         for name, text in snapshots.items():
+            (directory / name).parent.mkdir(parents=True, exist_ok=True)
             _write(directory / name, text)
         write_settings(directory, settings)
     except BaseException:
@@ -182,8 +184,13 @@ def text_digest(text: str) -> str:
     return hashlib.sha256(plain.encode()).hexdigest()[:32]
 
 
-def require_same_space(directory: Path, settings: Settings, text: str) -> None:
-    """Raises: StudyError: `text` is not the space that the study was begun with; says where they part."""
+def require_same_space(directory: Path, settings: Settings, text: str, operator_files: Mapping[str, str]) -> None:
+    """Raises: StudyError: this is not the space that the study was begun with; says where they part."""
+    for name in sorted({*settings.operators, *operator_files}):
+        if text_digest(operator_files.get(name, "")) != settings.operators.get(name):
+            raise StudyError(
+                f"`{name}` defines other operators than when the study in {directory} was begun; put it back"
+            )
     if text_digest(text) == settings.space_digest:
         return
     snapshot = directory / "space.yaml"

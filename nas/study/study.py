@@ -111,9 +111,12 @@ class Study:
             space=space.name,
             space_digest=directories.text_digest(space.text),
             storage=storage,
+            operators={file: directories.text_digest(text) for file, text in space.operator_files.items()},
         )
         make_sampler(settings.sampler, space, goal)
-        snapshots = {"space.yaml": space.text, **({"experiment.yaml": experiment} if experiment else {})}
+        snapshots = {"space.yaml": space.text, **space.operator_files}
+        if experiment:
+            snapshots["experiment.yaml"] = experiment
         place = Path(directory)
         lock = directories.begin(place, settings, snapshots)
         try:
@@ -136,7 +139,7 @@ class Study:
         settings = directories.read_settings(place)
         lock = Lock(place)
         try:
-            directories.require_same_space(place, settings, space.text)
+            directories.require_same_space(place, settings, space.text, space.operator_files)
             if trials is not None and trials != settings.trials:
                 settings = directories.with_trials(place, settings, _checked_trials(trials))
             return cls(place, settings, space, lock)
@@ -190,15 +193,17 @@ class Study:
         """What an evaluator needs: source, settings, budget and the rungs at which it reports."""
         from nas.codegen import source
 
+        design = self.architecture(candidate)
         return Job(
             number=candidate.number,
             genotype=candidate.genotype,
-            source=source(self.architecture(candidate).graph),
+            source=source(design.graph),
             recipe=candidate.recipe,
             seed=candidate.seed,
             budget=self.settings.budget,
             rungs=self._rungs.rule.rungs,
             costs=candidate.costs,
+            members=design.members,
         )
 
     def architecture(self, candidate: Candidate) -> Architecture:

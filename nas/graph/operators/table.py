@@ -123,3 +123,16 @@ def register(operator: Operator) -> Operator:
         raise ValueError(f"operator `{operator.name}` is registered twice")
     TABLE[operator.name] = operator
     return operator
+
+
+_OWN: dict[str, str] = {}  # of the operators that users registered: the text of their definitions
+
+
+def register_own(operator: Operator, text: str) -> None:
+    """Add a user's operator; the same definition again changes nothing. Raises: ValueError: the name is taken."""
+    if _OWN.get(operator.name) == text:
+        return
+    if operator.name in _OWN:
+        raise ValueError(f"operator `{operator.name}` has another definition already; rename one, or begin a new process")
+    register(operator)
+    _OWN[operator.name] = text
