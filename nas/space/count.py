@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from math import inf, isqrt, log10, sqrt
 from random import Random as Generator
@@ -13,8 +12,7 @@ from nas.graph.builder import Builder
 from nas.graph.graph import Node
 from nas.graph.types import TensorType
 from nas.space.domains import Domain, Value
-from nas.space.program import Expression
-from nas.space.run import Frame, Rejected, Run, constant
+from nas.space.run import Frame, Rejected, Run
 from nas.space.space import Space
 from nas.space.values import Element, Tensor
 
@@ -191,42 +189,29 @@ class _CountingRun(Run):
         self.script = script
         self.sharing = 0  # calls around this one whose decisions others may share
 
-    def call_block(
-        self,
-        frame: Frame,
-        name: str,
-        args: Sequence[Expression],
-        keywords: Sequence[tuple[str, Expression]],
-        site: str,
-        place: Place,
-        indirect: bool = False,
+    def enter(
+        self, frame: Frame, name: str, values: dict[str, Any], tied: str | None, site: str, place: Place, indirect: bool
     ) -> Any:
-        values = [value(frame) for value in args]
-        named = {key: value(frame) for key, value in keywords}
         counter = self.counter
-        sharing = "tied" in named or bool(counter.reach[name] & counter.shared)
-        simple = all(_simple(value) for value in (*values, *named.values()))
+        sharing = tied is not None or bool(counter.reach[name] & counter.shared)
         outcomes = None
-        if not sharing and not self.sharing and simple:
+        if not sharing and not self.sharing and all(map(_simple, values.values())):
             nodes = self.builder.nodes
             key = (
                 name,
-                tuple(_key(value, nodes) for value in values),
-                tuple((k, _key(value, nodes)) for k, value in sorted(named.items())),
+                tuple(_key(values[param], nodes) for param in self.program.blocks[name].params),
                 tuple((decision, decision in self.drawn, self.drawn.get(decision)) for decision in counter.reads[name]),
                 self.program.max_depth - frame.depth,
             )
             if key not in counter.outcomes:
                 try:
-                    counter.outcomes[key] = self._outcomes(frame, name, values, named, place)
+                    counter.outcomes[key] = self._outcomes(frame, name, values, place)
                 except _Pending:
                     counter.outcomes[key] = None
             outcomes = counter.outcomes[key]
         if outcomes is None:
-            constants = [constant(value) for value in values]
-            pairs = [(key, constant(value)) for key, value in named.items()]
             self.sharing += sharing
-            result = super().call_block(frame, name, constants, pairs, site, place, indirect)
+            result = super().enter(frame, name, values, tied, site, place, indirect)
             self.sharing -= sharing
             return result
         return self._taken(outcomes)
@@ -251,9 +236,7 @@ class _CountingRun(Run):
         nodes.append(Node(len(nodes), "input", (("name", ""),), (), type_))
         return Tensor(len(nodes) - 1)
 
-    def _outcomes(
-        self, frame: Frame, name: str, values: list[Any], named: dict[str, Any], place: Place
-    ) -> list[tuple[Outcome, int]]:
+    def _outcomes(self, frame: Frame, name: str, values: dict[str, Any], place: Place) -> list[tuple[Outcome, int]]:
         """Every way through the block, gathered by what the caller can tell apart."""
         found: dict[tuple[Any, ...], int] = {}
         longest: dict[tuple[Any, ...], int] = {}
@@ -266,15 +249,12 @@ class _CountingRun(Run):
             for decision in known:  # paths inside start afresh
                 inner.drawn[decision] = self.drawn[decision]
                 inner.domains[decision] = self.domains[decision]
-            moved = [inner._moved(value, self) for value in values]
-            pairs = [(key, inner._moved(value, self)) for key, value in named.items()]
+            moved = {param: inner._moved(value, self) for param, value in values.items()}
             given = len(inner.builder.nodes)
             outer = Frame(inner, self.program.model, None, "")
             outer.depth = frame.depth
             try:
-                constants = [constant(value) for value in moved]
-                keywords = [(key, constant(value)) for key, value in pairs]
-                result = Run.call_block(inner, outer, name, constants, keywords, "counted", place)
+                result = Run.enter(inner, outer, name, moved, None, "counted", place, False)
                 inner.settle(lambda: None)  # type: ignore[arg-type, return-value]
                 if any(path in self.program.decisions for path in inner._waiting):
                     raise _Pending

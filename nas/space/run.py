@@ -6,23 +6,22 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
-from nas.errors import Fault, Place, ShapeError, nearest
+from nas.errors import Fault, Place, ShapeError
 from nas.graph.builder import Builder
 from nas.graph.cost import Costs
 from nas.graph.graph import Call
 from nas.graph.operators import TABLE
 from nas.space.aliases import operator_hint
+from nas.space.arguments import block_arguments, constant, operator_arguments, tied_name
 from nas.space.arithmetic import error
 from nas.space.builtins import BUILTINS
 from nas.space.domains import Categorical, Domain, Value
 from nas.space.program import BlockSpec, DecisionSpec, Expression, Program, RuleSpec
-from nas.space.values import AxisName, AxisSize, Callee, Element, Tensor, axis_name, describe
+from nas.space.values import AxisName, AxisSize, Callee, Element, Tensor, describe
 
 __all__ = ["BUILTINS", "Decider", "Frame", "Rejected", "Run"]
 
 STEPS_PER_NODE = 20  # of the limit on nodes: the work that a build may take
-MAX_TENSORS = 256  # of one operator
-_PLAIN = frozenset({int, float, bool, str, type(None)})
 
 
 class Decider(Protocol):
@@ -238,36 +237,8 @@ class Run:
         site: str,
         place: Place,
     ) -> Tensor:
-        tensors: list[int] = []
-        rest: list[Any] = []
-        special = False  # an argument that is not a plain number or word
-        for expression in args:
-            value = expression(frame)
-            kind = type(value)
-            if kind in _PLAIN:
-                rest.append(value)
-            elif kind is Tensor and not rest:
-                tensors.append(value.id)
-            elif kind is list and value and type(value[0]) is Tensor and not rest:
-                if len(tensors) + len(value) > MAX_TENSORS:
-                    raise error(place, f"`{name}` takes {len(tensors) + len(value):,} tensors; at most {MAX_TENSORS}")
-                tensors.extend(_ids(name, value, place))
-            elif kind is Tensor:
-                raise error(place, f"`{name}` takes its tensors before its other arguments")
-            else:
-                special = True
-                rest.append(_checked(name, value, place))
-        given: dict[str, Any] = {}
-        for key, expression in keywords:
-            if key in given:
-                raise error(place, f"`{name}` got `{key}` twice")
-            given[key] = value = expression(frame)
-            if type(value) not in _PLAIN:
-                special = True
-                _checked(name, value, place)
-        if special:
-            rest, given = _axes_by_name(name, rest, given)
-        return self.apply(frame, name, tuple(tensors), rest, given, site, place)
+        tensors, rest, given = operator_arguments(frame, name, args, keywords, place)
+        return self.apply(frame, name, tensors, rest, given, site, place)
 
     def apply(
         self,
@@ -281,8 +252,7 @@ class Run:
     ) -> Tensor:
         """Append one operator to the graph."""
         tied = given.pop("tied", None) if given else None
-        if tied is not None and (not isinstance(tied, str) or not tied.isidentifier()):
-            raise error(place, f'`tied` takes a name in quotes: tied="shared"; got {describe(tied)}')
+        tied = None if tied is None else tied_name(tied, place)
         weights = f"{frame.weights}tied:{tied}" if tied else frame.weights + site + frame.suffix
         builder = self.builder
         try:
@@ -307,29 +277,15 @@ class Run:
         place: Place,
         indirect: bool = False,
     ) -> Any:
+        values, tied = block_arguments(frame, self.program.blocks[name], args, keywords, place)
+        return self.enter(frame, name, values, tied, site, place, indirect)
+
+    def enter(
+        self, frame: Frame, name: str, values: dict[str, Any], tied: str | None, site: str, place: Place, indirect: bool
+    ) -> Any:
+        """Run a block's equations with a value for every parameter."""
         block = self.program.blocks[name]
         self.spend(block.steps, place)
-        params = block.params
-        if len(args) > len(params):
-            raise error(place, f"block `{name}` takes {len(params)} arguments ({', '.join(params)}), got {len(args)}")
-        values = dict(zip(params, [value(frame) for value in args], strict=False))
-        tied = None
-        for key, expression in keywords:
-            if key == "tied":
-                tied = expression(frame)
-                if not isinstance(tied, str) or not tied.isidentifier():
-                    raise error(place, f'`tied` takes a name in quotes: tied="shared"; got {describe(tied)}')
-            elif key not in params:
-                raise error(place, f"block `{name}` has no argument `{key}`{nearest(key, params)}")
-            elif key in values:
-                raise error(place, f"block `{name}` got `{key}` twice")
-            else:
-                values[key] = expression(frame)
-        for key in params:
-            if key not in values:
-                if key not in block.defaults:
-                    raise error(place, f"block `{name}` needs its argument `{key}`")
-                values[key] = block.defaults[key]
         if frame.depth >= self.program.max_depth:
             raise Rejected(f"limits: depth {self.program.max_depth}")
         inner = Frame(self, block, frame, self._path(frame, name, site, tied, indirect))
@@ -351,39 +307,3 @@ class Run:
             scope = scope.parent
         own = f"{frame.path}{tied}" if tied else f"{frame.path}{site}{frame.suffix}"
         return f"{own}.{name}." if indirect else f"{own}."
-
-
-def constant(value: Any) -> Expression:
-    """An expression that is always `value`."""
-    return lambda frame: value
-
-
-def _checked(name: str, value: Any, place: Place) -> Any:
-    """An operator's argument besides its tensors, which is a number, a word, an axis or a list of these."""
-    for part in value if type(value) is list else (value,):
-        if isinstance(part, Tensor | Callee | list):
-            raise error(place, f"`{name}` takes numbers, words and axes as its other arguments, got {describe(part)}")
-    return value
-
-
-def _ids(name: str, values: list[Any], place: Place) -> list[int]:
-    for value in values:
-        if type(value) is not Tensor:
-            raise error(place, f"`{name}` takes a list of tensors, and {describe(value)} is in it")
-    return [value.id for value in values]
-
-
-def _axes_by_name(op: str, rest: Sequence[Any], given: dict[str, Any]) -> tuple[list[Any], dict[str, Any]]:
-    """Axis values become names where the operator takes an axis, and sizes elsewhere."""
-    arguments = TABLE[op].arguments
-    kinds = {argument.name: argument.kind for argument in arguments}
-    positional = [_axis(value, arguments[i].kind if i < len(arguments) else "int") for i, value in enumerate(rest)]
-    return positional, {name: _axis(value, kinds.get(name, "int")) for name, value in given.items()}
-
-
-def _axis(value: Any, kind: str) -> Any:
-    if type(value) is AxisSize and kind != "axis":
-        return int(value)
-    if type(value) is list and kind == "axes":
-        return tuple(map(axis_name, value))
-    return axis_name(value)
