@@ -36,6 +36,7 @@ class ToyDesign:
     digest: str
     recipe: dict[str, Any] = field(default_factory=dict)
     graph: Any = None
+    members: int = 1
 
 
 class ToySpace:
@@ -51,6 +52,7 @@ class ToySpace:
         self.program, self.name, self.is_flat = program, name, flat
         self.text = f"space: {name}\n"
         self.file = f"{name}.yaml"
+        self.operator_files: dict[str, str] = {}
         self.seeds = dict(seeds or {})
 
     def build(self, decider: Any) -> ToyDesign:
