@@ -1,4 +1,4 @@
-"""Arithmetic of the language: numbers with bounds, lists with bounds, and the graph's `+` and `*`."""
+"""Arithmetic of the language: of numbers and lists, with bounds, and of tensors, as operators of the graph."""
 
 from __future__ import annotations
 
@@ -53,19 +53,19 @@ _SYMBOLS: dict[type[ast.AST], tuple[str, Callable[[Any, Any], Any]]] = {
 
 
 def binary(op: ast.operator, left: Expression, right: Expression, place: Place) -> Expression:
-    """`left op right` on numbers; `+` and `*` also on two tensors, `+` on two lists."""
+    """`left op right` on numbers, on tensors, on a tensor and a number; `+` also on two lists."""
     symbol, compute = _SYMBOLS[type(op)]
-    node = {"+": "add", "*": "multiply"}.get(symbol)
     power = symbol == "**"
 
     def apply(frame: Frame) -> Any:
         a, b = left(frame), right(frame)
-        if isinstance(a, Tensor) and isinstance(b, Tensor) and node:
-            return frame.run.apply(frame, node, (a.id, b.id), (), {}, "", place)
+        if type(a) is Tensor or type(b) is Tensor:
+            return _of_tensors(frame, symbol, a, b, place)
         if isinstance(a, list) and isinstance(b, list) and symbol == "+":
             return bounded_list(frame, a + b, place)
         if not isinstance(a, int | float) or not isinstance(b, int | float):
-            raise error(place, f"`{symbol}` stands between {describe(a)} and {describe(b)}{_advice(symbol, a, b)}")
+            wanted = "two numbers" + (" or two lists" if symbol == "+" else "")
+            raise error(place, f"`{symbol}` stands between {describe(a)} and {describe(b)}; it takes {wanted}")
         if power and abs(a) > 1 and b * math.log2(abs(a)) > 62:
             raise error(place, "numbers end at 1e18")
         try:
@@ -79,12 +79,48 @@ def binary(op: ast.operator, left: Expression, right: Expression, place: Place) 
     return apply
 
 
-def _advice(symbol: str, a: object, b: object) -> str:
-    if not isinstance(a, Tensor) and not isinstance(b, Tensor):
-        return "; it takes two numbers" + (" or two lists" if symbol == "+" else "")
-    if symbol in "+*":
-        return "; it takes two tensors or two numbers"
-    return "; tensors know `+` and `*`"
+_TENSOR_SYMBOLS = ("+", "-", "*", "/", "**")
+
+
+def _of_tensors(frame: Frame, symbol: str, a: Any, b: Any, place: Place) -> Tensor:
+    """`a symbol b`, at least one of them a tensor, as operators of the graph."""
+
+    def node(op: str, *tensors: Tensor, by: float | None = None) -> Tensor:
+        given = {} if by is None else {"by": float(by)}
+        return frame.run.apply(frame, op, tuple(tensor.id for tensor in tensors), (), given, "", place)
+
+    for value in (a, b):
+        if type(value) is not Tensor and not isinstance(value, int | float):
+            took = "a tensor and a number" if symbol == "**" else "tensors and numbers"
+            raise error(place, f"`{symbol}` stands between {describe(a)} and {describe(b)}; it takes {took}")
+    if symbol not in _TENSOR_SYMBOLS:
+        listed = ", ".join(f"`{known}`" for known in _TENSOR_SYMBOLS)
+        raise error(place, f"`{symbol}` stands between {describe(a)} and {describe(b)}; tensors know {listed}")
+    if symbol == "**":
+        if type(b) is Tensor:
+            raise error(place, f"`**` raises {describe(a)} to {describe(b)}; the exponent is a number")
+        return node("power", a, by=b)
+    if type(a) is Tensor and type(b) is Tensor:
+        if symbol == "-":
+            b = node("times", b, by=-1)
+        return node({"*": "multiply", "/": "divide"}.get(symbol, "add"), a, b)
+    if type(b) is Tensor:  # a number stands before it
+        if symbol == "/":
+            inverse = node("power", b, by=-1)
+            return inverse if a == 1 else node("times", inverse, by=a)
+        a, b = (node("times", b, by=-1) if symbol == "-" else b), a
+        symbol = "+" if symbol == "-" else symbol
+    if symbol == "/":
+        b = _inverse(b, place)
+    return node("times", a, by=b) if symbol in "*/" else node("plus", a, by=-b if symbol == "-" else b)
+
+
+def _inverse(number: float, place: Place) -> float:
+    if not number:
+        raise error(place, "division by zero")
+    if abs(number) < 1 / LARGEST:
+        raise error(place, "numbers end at 1e18")
+    return 1 / number
 
 
 def truth(value: Expression, place: Place) -> Expression:
@@ -103,13 +139,15 @@ def unary(op: ast.unaryop, value: Expression, place: Place) -> Expression:
     if isinstance(op, ast.Not):
         test = truth(value, place)
         return lambda frame: not test(frame)
-    sign = -1 if isinstance(op, ast.USub) else 1
+    minus = isinstance(op, ast.USub)
 
     def apply(frame: Frame) -> Any:
         number = value(frame)
+        if type(number) is Tensor:
+            return _of_tensors(frame, "*", number, -1, place) if minus else number
         if not isinstance(number, int | float):
-            raise error(place, f"a sign stands before {describe(number)}; it takes a number")
-        return sign * number
+            raise error(place, f"a sign stands before {describe(number)}; it takes a number or a tensor")
+        return -number if minus else +number
 
     return apply
 
@@ -136,9 +174,9 @@ def comparison(ops: list[ast.cmpop], operands: list[Expression], place: Place) -
             b = operand(frame)
             if type(a) is Tensor or type(b) is Tensor:
                 raise error(place, f"`{symbol}` compares {describe(a)} with {describe(b)}; it takes numbers and words")
-            if type(b) is list:
-                frame.run.spend(len(b) // 16, place)
-                if any(type(item) is Tensor for item in b):
+            if type(a) is list or type(b) is list:
+                frame.run.spend(sum(len(side) for side in (a, b) if type(side) is list) // 16, place)
+                if _holds_tensors(a) or _holds_tensors(b):
                     raise error(place, f"`{symbol}` looks into a list of tensors; it takes numbers and words")
             if symbol in ("<", "<=", ">", ">="):
                 if not isinstance(a, int | float) or not isinstance(b, int | float):
@@ -153,6 +191,12 @@ def comparison(ops: list[ast.cmpop], operands: list[Expression], place: Place) -
     return apply
 
 
+def _holds_tensors(value: Any) -> bool:
+    if type(value) is list:
+        return any(map(_holds_tensors, value))
+    return type(value) is Tensor
+
+
 def index(value: Expression, position: Expression, place: Place) -> Expression:
     def apply(frame: Frame) -> Any:
         items, at = value(frame), position(frame)
@@ -165,6 +209,13 @@ def index(value: Expression, position: Expression, place: Place) -> Expression:
         return items[at]
 
     return apply
+
+
+def rounds(items: Any, place: Place) -> list[Any]:
+    """What a loop goes over where it is no `range`. Raises: SpaceError: it is no list."""
+    if type(items) is not list:
+        raise error(place, f"a loop goes over `range(…)` or a list, and this is {describe(items)}")
+    return items
 
 
 def bounded_range(bounds: list[Any], place: Place) -> range:

@@ -1,4 +1,4 @@
-"""The functions of the language that are not operators: numbers in, numbers out, and two that look at tensors."""
+"""The functions of the language that are not operators: of numbers, of lists, and two that look at tensors."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from nas.errors import Place
 from nas.graph.operators.axes import position
 from nas.space.arithmetic import error
 from nas.space.values import AxisSize, Tensor, axis_name, describe
+from nas.space.wiring import wire
 
 if TYPE_CHECKING:
     from nas.space.run import Frame
@@ -64,6 +65,15 @@ def _size(frame: Frame, args: list[Any], keywords: dict[str, Any], site: str, pl
     return type_.axes[position("size", type_, name)].size
 
 
+def _len(frame: Frame, args: list[Any], keywords: dict[str, Any], site: str, place: Place) -> int:
+    """`len(list)`: the number of elements."""
+    if len(args) != 1 or type(args[0]) is not list:
+        got = describe(args[0]) if len(args) == 1 else f"{len(args)} values"
+        hint = "; a tensor has sizes: `size(x, axis)`" if len(args) == 1 and type(args[0]) is Tensor else ""
+        raise error(place, f"`len` takes a list, got {got}{hint}")
+    return len(args[0])
+
+
 def _range(frame: Frame, args: list[Any], keywords: dict[str, Any], site: str, place: Place) -> Any:
     raise error(place, "`range` belongs to a loop: `for i in range(…)`")
 
@@ -75,7 +85,10 @@ BUILTINS: dict[str, Builtin] = {
     "floor": _numeric("floor", math.floor, 1, 1),
     "round": _numeric("round", _round, 1, 2),
     "log2": _numeric("log2", math.log2, 1, 1),
+    "len": _len,
     "range": _range,
     "size": _size,
     "split": _split,
+    "wire": wire,
 }
+BY_NAME = ("split", "wire")  # those that take arguments by name

@@ -14,11 +14,12 @@ from nas.errors import Fault, nearest
 from nas.graph.operators import TABLE
 from nas.space import arithmetic
 from nas.space.aliases import operator_hint
+from nas.space.builtins import BUILTINS, BY_NAME
 from nas.space.comparing import slips
 from nas.space.domains import Value
 from nas.space.program import COSTS, Expression
-from nas.space.run import BUILTINS, Frame
-from nas.space.syntax import Text
+from nas.space.run import Frame
+from nas.space.syntax import Text, is_range
 from nas.space.values import AxisName, Callee
 
 _NEXT = object()  # a statement that did not return
@@ -160,20 +161,17 @@ class Compiler:
         return unpack
 
     def _for(self, node: ast.For) -> Expression:
-        assert isinstance(node.target, ast.Name) and isinstance(node.iter, ast.Call)
-        call = node.iter
-        if call.keywords or not 1 <= len(call.args) <= 3:
-            return self.fault(call, "`range` takes one to three numbers")
-        bounds = [self.expression(argument) for argument in call.args]
+        assert isinstance(node.target, ast.Name)
+        values = self._rounds(node.iter)
         inside = self._sequence(node.body)
-        name, place, steps = node.target.id, self.text.place(call), weight(node.body)
+        name, place, steps = node.target.id, self.text.place(node.iter), weight(node.body)
 
         def loop(frame: Frame) -> Any:
-            values = arithmetic.bounded_range([bound(frame) for bound in bounds], place)
-            frame.run.spend(len(values) * steps, place)
+            rounds = values(frame)
+            frame.run.spend(len(rounds) * steps, place)
             outer_loops, outer_suffix = frame.loops, frame.suffix
             result: Any = _NEXT
-            for index, value in enumerate(values):
+            for index, value in enumerate(rounds):
                 frame.locals[name] = value
                 frame.loops = (*outer_loops, index)
                 frame.suffix = f"{outer_suffix}[{index}]"
@@ -184,6 +182,17 @@ class Compiler:
             return result
 
         return loop
+
+    def _rounds(self, node: ast.expr) -> Expression:
+        """What a loop goes over: a range, or the elements of a list."""
+        place = self.text.place(node)
+        if not is_range(node):
+            items = self.expression(node)
+            return lambda frame: arithmetic.rounds(items(frame), place)
+        if node.keywords or not 1 <= len(node.args) <= 3:
+            return self.fault(node, "`range` takes one to three numbers")
+        bounds = [self.expression(argument) for argument in node.args]
+        return lambda frame: arithmetic.bounded_range([bound(frame) for bound in bounds], place)
 
     # ------------------------------------------------------------------ expressions
 
@@ -288,7 +297,7 @@ class Compiler:
             return lambda frame: frame.run.call_block(frame, name, args, keywords, site, place)
         if name in BUILTINS:
             function = BUILTINS[name]
-            if keywords and name != "split":
+            if keywords and name not in BY_NAME:
                 return self.fault(node, f"`{name}` takes no arguments by name")
             return lambda frame: function(
                 frame, [value(frame) for value in args], {k: v(frame) for k, v in keywords}, site, place

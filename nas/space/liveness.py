@@ -7,8 +7,10 @@ answer is no, and cost rules are checked on the finished graph alone.
 from __future__ import annotations
 
 import ast
+from typing import TypeGuard
 
 from nas.space.program import BlockSpec, Program
+from nas.space.syntax import is_range
 
 
 def drops_nothing(program: Program) -> bool:
@@ -25,9 +27,10 @@ def drops_nothing(program: Program) -> bool:
 
 def _all_used(block: BlockSpec) -> bool:
     for statement in block.tree:
-        # taking an element of a list may leave the others unread
-        if any(isinstance(node, ast.Subscript) for node in ast.walk(statement)):
-            return False
+        for node in ast.walk(statement):
+            # taking an element of a list may leave the others unread; what is made only to be measured is not used
+            if isinstance(node, ast.Subscript) or (_measures(node) and any(map(_makes_tensors, node.args))):
+                return False
     dead: list[bool] = []
     live = _before(block.tree, frozenset(), dead)
     return not dead and live >= set(block.params)
@@ -49,14 +52,17 @@ def _statement(node: ast.stmt, after: frozenset[str], dead: list[bool]) -> froze
         return (then & other) | _reads(node.test)
     if isinstance(node, ast.For):
         assert isinstance(node.target, ast.Name)
-        # after a round comes either the next round or what follows the loop
-        inside = _before(node.body, after, [])
-        head = after & inside
-        _before(node.body, head | {node.target.id}, dead)
+        target = node.target.id
+        # after a round comes either the next round, which writes the target, or what follows the loop
+        head = after & (_before(node.body, after, []) - {target})
+        if is_range(node.iter):
+            _before(node.body, head | {target}, dead)
+        elif target not in _before(node.body, head, dead) or any(isinstance(n, ast.Return) for n in ast.walk(node)):
+            dead.append(True)  # an element of the list is not read
         return head | _reads(node.iter)
     if isinstance(node, ast.Assign):
         targets = {part.id for part in ast.walk(node.targets[0]) if isinstance(part, ast.Name)}
-        if not targets <= after and _makes_tensors(node.value):
+        if not targets <= after and not isinstance(node.value, ast.Constant):
             dead.append(True)
         return (after - targets) | _reads(node.value)
     if isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name):
@@ -67,7 +73,12 @@ def _statement(node: ast.stmt, after: frozenset[str], dead: list[bool]) -> froze
 
 
 def _makes_tensors(node: ast.expr) -> bool:
-    return any(isinstance(part, ast.Call | ast.BinOp) for part in ast.walk(node))
+    return any(isinstance(part, ast.Call | ast.BinOp | ast.UnaryOp) for part in ast.walk(node))
+
+
+def _measures(node: ast.AST) -> TypeGuard[ast.Call]:
+    """Whether this looks at a tensor or a list and uses none of it."""
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ("size", "len")
 
 
 def _reads(node: ast.expr | None) -> frozenset[str]:
@@ -80,8 +91,8 @@ def _reads(node: ast.expr | None) -> frozenset[str]:
         return _reads(node.test) | (_reads(node.body) & _reads(node.orelse))
     if isinstance(node, ast.BoolOp):
         return _reads(node.values[0])
-    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "size":
-        return frozenset()  # it looks at a tensor and uses none of it
+    if _measures(node):
+        return frozenset()
     found: frozenset[str] = frozenset()
     for child in ast.iter_child_nodes(node):
         if isinstance(child, ast.keyword):

@@ -7,6 +7,7 @@ import re
 import warnings
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TypeGuard
 
 from nas.errors import Fault, Place
 from nas.space.aliases import operator_called
@@ -15,7 +16,7 @@ from nas.space.yaml_tree import Tree
 MAX_CHARACTERS = 20_000
 MAX_NESTING = 40
 
-_STATEMENTS = "it has assignments, `for … in range(…)`, `if` and `return`"
+_STATEMENTS = "it has assignments, `for … in …`, `if` and `return`"
 _ALLOWED: tuple[type[ast.AST], ...] = (
     ast.Module, ast.Expression, ast.Assign, ast.AugAssign, ast.For, ast.If, ast.Return, ast.IfExp,
     ast.Name, ast.Constant, ast.Call, ast.keyword, ast.List, ast.Tuple, ast.Subscript,
@@ -226,12 +227,8 @@ def _problem(node: ast.AST) -> str | None:
         if isinstance(node.value, int | float) and abs(node.value) > 1e18:
             return "numbers end at 1e18"
     elif isinstance(node, ast.For):
-        if not (
-            isinstance(node.iter, ast.Call) and isinstance(node.iter.func, ast.Name) and node.iter.func.id == "range"
-        ):
-            return "a loop is `for i in range(…)`"
         if not isinstance(node.target, ast.Name):
-            return "a loop has one variable: `for i in range(…)`"
+            return "a loop has one variable: `for i in range(…)`, `for item in list`"
         if node.orelse:
             return "the language has no `else` after a loop"
     elif isinstance(node, ast.Assign):
@@ -254,6 +251,11 @@ def _problem(node: ast.AST) -> str | None:
     elif isinstance(node, ast.Name) and node.id.startswith("_"):
         return f"`{node.id}`: a name does not start with an underscore"
     return None
+
+
+def is_range(node: ast.expr) -> TypeGuard[ast.Call]:
+    """Whether this is `range(…)`, which stands only behind the `in` of a loop."""
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "range"
 
 
 def _is_target(node: ast.expr) -> bool:

@@ -12,6 +12,7 @@ from math import inf
 
 from nas.space.domains import Categorical, Integer, Value
 from nas.space.program import BlockSpec, DecisionSpec, Program
+from nas.space.syntax import is_range
 
 _UNDECIDED = object()
 
@@ -95,14 +96,17 @@ class _Needs:
                 falls, returns = min(then[0], other[0]), min(then[1], other[1])
             return max(test, falls), max(test, returns)
         if isinstance(node, ast.For):
+            over = self._expression(node.iter)
             falls, returns = self.statements(node.body)
-            return (falls, returns) if self._runs(node.iter) else (0.0, returns)
+            return max(over, falls if self._runs(node.iter) else 0.0), max(over, returns)
         value = getattr(node, "value", None)
         return (self._expression(value) if isinstance(value, ast.expr) else 0.0), inf
 
     def _runs(self, loop: ast.expr) -> bool:
         """Whether a loop has at least one round for certain."""
-        if not isinstance(loop, ast.Call) or len(loop.args) != 1:
+        if isinstance(loop, ast.List | ast.Tuple):
+            return bool(loop.elts)
+        if not is_range(loop) or len(loop.args) != 1:
             return False
         bound = loop.args[0]
         if isinstance(bound, ast.Constant):
