@@ -7,7 +7,9 @@ many a candidate trains. The functions under them are the same arithmetic.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from typing import final
 
 import torch
@@ -24,10 +26,11 @@ EPS = 1e-8
 
 @dataclass
 class Group:
-    """Weights with one weight decay."""
+    """Weights with one weight decay and one factor on the learning rate."""
 
     weights: list[Tensor]
     weight_decay: float
+    lr_factor: float = 1.0
 
 
 class Optimizer(ABC):
@@ -44,7 +47,7 @@ class Optimizer(ABC):
         for number, group in enumerate(self.groups):
             live = [place for place, weight in enumerate(group.weights) if weight.grad is not None]
             if live:
-                self._update(number, group, live, lr)
+                self._update(number, group, live, lr * group.lr_factor)
         for weight in self.weights:
             weight.grad = None
 
@@ -119,12 +122,21 @@ class Sgd(Optimizer):
 def make_optimizer(module: nn.Module, recipe: Recipe) -> Optimizer | None:
     """The recipe's optimiser over the trainable weights; None where there are none.
 
-    Weight decay acts on weights of two or more axes only: on norms, biases and scales it pulls towards nothing useful.
+    Weight decay acts on weights of two or more axes only, unless a glob says more: on norms, biases and scales it pulls
+    towards nothing useful.
     """
-    trained = [weight for weight in module.parameters() if weight.requires_grad]
-    matrices = Group([weight for weight in trained if weight.ndim >= 2], recipe.weight_decay)
-    vectors = Group([weight for weight in trained if weight.ndim < 2], 0.0)
-    groups = [group for group in (matrices, vectors) if group.weights]
+    trained = [(name, weight) for name, weight in module.named_parameters() if weight.requires_grad]
+    # One group for each pair of settings: a group is one kernel, however many weights it has.
+    grouped: dict[tuple[float, float], list[Tensor]] = {}
+    for name, weight in sorted(trained, key=lambda named: named[1].ndim < 2):
+        decay = recipe.weight_decay * _factor(recipe.weight_decay_factors, name, float(weight.ndim >= 2))
+        grouped.setdefault((decay, _factor(recipe.lr_factors, name, 1.0)), []).append(weight)
+    groups = [Group(weights, decay, factor) for (decay, factor), weights in grouped.items()]
     if not groups:
         return None
     return Sgd(groups, recipe) if recipe.optimizer == "sgd" else Adam(groups, recipe)
+
+
+def _factor(factors: Mapping[str, float], name: str, default: float) -> float:
+    """Of the first glob that matches `name`."""
+    return next((factor for glob, factor in factors.items() if fnmatchcase(name, glob)), default)

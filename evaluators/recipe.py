@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from nas.errors import ExperimentError, Fault, nearest
@@ -19,14 +19,18 @@ class Recipe:
         optimizer: `adamw`, `adam` or `sgd`.
         lr: peak learning rate.
         weight_decay: on weights of two or more axes; norms, biases and other vectors have none.
+        lr_factors: glob over the names of weights, such as `"*.bias"` → factor on `lr`. The first glob that matches a
+            weight counts; one that matches none is no mistake, for a recipe serves many architectures.
+        weight_decay_factors: likewise on `weight_decay`; a weight that a glob matches has it whatever its axes.
         momentum: of `sgd`.
         nesterov: of `sgd` with momentum.
         beta1, beta2: of `adamw` and `adam`.
         batch_size: samples per step; what is left over at an epoch's end waits for another epoch's order.
-        schedule: of the learning rate over the whole budget: `constant`, `cosine` or `linear` down to `final_lr`, or
-            `one-cycle` (up for the warmup's share, by default 0.3, and down to nothing, both along a cosine).
+        schedule: of the learning rate over the whole budget: `constant`; `cosine` or `linear` down to `final_lr`;
+            `coslog4` (from `final_lr` up and down again four times, each time twice as slowly); or `one-cycle` (up for
+            the warmup's share, by default 0.3, and down to nothing, both along a cosine).
         warmup: share of all steps in which the rate rises linearly to its peak.
-        final_lr: where `cosine` and `linear` end, as a share of `lr`.
+        final_lr: where `cosine`, `linear` and `coslog4` end, as a share of `lr`.
         clip: largest gradient norm; None: gradients are left alone.
         label_smoothing: of classification.
         amp: `auto`: bfloat16 on a GPU that has it, in training; metrics are always measured in float32. `off`: float32.
@@ -35,12 +39,14 @@ class Recipe:
     optimizer: Literal["adamw", "adam", "sgd"] = "adamw"
     lr: float = 1e-3
     weight_decay: float = 0.01
+    lr_factors: Mapping[str, float] = field(default_factory=dict)
+    weight_decay_factors: Mapping[str, float] = field(default_factory=dict)
     momentum: float = 0.9
     nesterov: bool = True
     beta1: float = 0.9
     beta2: float = 0.999
     batch_size: int = 128
-    schedule: Literal["constant", "cosine", "linear", "one-cycle"] = "cosine"
+    schedule: Literal["constant", "cosine", "linear", "coslog4", "one-cycle"] = "cosine"
     warmup: float = 0.0
     final_lr: float = 0.0
     clip: float | None = None
@@ -99,6 +105,8 @@ def _read(key: str, value: Any) -> tuple[Any, str]:
         return value, "" if value in known else f"is one of {', '.join(known)}{nearest(str(value), known)}"
     if wanted is bool:
         return value, "" if isinstance(value, bool) else "is true or false"
+    if get_origin(wanted) is Mapping:
+        return _factors(value)
     optional = type(None) in get_args(wanted)
     if optional and value is None:
         return None, ""
@@ -116,3 +124,13 @@ def _read(key: str, value: Any) -> tuple[Any, str]:
         top = "" if high == math.inf else f" and {'at most' if closed else 'below'} {high:g}"
         return value, f"is {'above' if positive else 'at least'} {low:g}{top}{none}"
     return value if wanted is int else float(value), ""
+
+
+def _factors(value: Any) -> tuple[Any, str]:
+    """Glob → factor as floats, in the order in which they were written."""
+    if not isinstance(value, Mapping) or not all(isinstance(glob, str) for glob in value):
+        return value, 'maps names of weights to factors, such as {"*.bias": 0.1}'
+    for glob, factor in value.items():
+        if isinstance(factor, bool) or not isinstance(factor, (int, float)) or not 0 <= factor < math.inf:
+            return value, f"has factors of at least 0, and `{glob}` has {factor!r}"
+    return {glob: float(factor) for glob, factor in value.items()}, ""

@@ -26,7 +26,7 @@ def rate(recipe: Recipe, step: int, steps: int) -> float:
     rest = (share - recipe.warmup) / (1 - recipe.warmup)
     if recipe.schedule == "constant":
         return recipe.lr
-    left = 1 - rest if recipe.schedule == "linear" else _cosine(rest)
+    left = SHAPES[recipe.schedule](rest)
     return recipe.lr * (recipe.final_lr + (1 - recipe.final_lr) * left)
 
 
@@ -35,7 +35,23 @@ def _cosine(share: float) -> float:
     return 0.5 * (1 + math.cos(math.pi * share))
 
 
+def _linear(share: float) -> float:
+    return 1 - share
+
+
+def _coslog4(share: float) -> float:
+    """Four waves from 0 to 1 and back, each twice as long as the one before.
+
+    Source: Holzmüller, Grinsztajn & Steinwart 2024, "Better by Default", arXiv:2407.04491 (RealMLP).
+    """
+    return 0.5 * (1 - math.cos(2 * math.pi * math.log2(1 + 15 * share)))
+
+
 def _one_cycle(share: float, rise: float) -> float:
     if share < rise:
         return 1 - (1 - ONE_CYCLE_START) * _cosine(share / rise)
     return _cosine((share - rise) / (1 - rise))
+
+
+# Schedule → share of the whole budget → share of the way from `final_lr` to the peak.
+SHAPES = {"cosine": _cosine, "linear": _linear, "coslog4": _coslog4}

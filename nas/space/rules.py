@@ -86,7 +86,10 @@ def recipe(reading: Reading, names: Names, read: set[str]) -> dict[str, Expressi
 
 
 def _setting(reading: Reading, value: Tree, names: Names, read: set[str]) -> Expression:
-    """A training setting: a value, a word, or an expression over decisions."""
+    """A training setting: a value, a word, an expression over decisions, or a mapping of such."""
+    if value.kind == "mapping":
+        inside = {key: _setting(reading, item, names, read) for key, (_, item) in value.keys.items()}
+        return lambda frame: {key: setting(frame) for key, setting in inside.items()}
     plain = value.plain()
     if not isinstance(plain, str) or value.style in ("'", '"'):
         return lambda frame: plain

@@ -12,6 +12,9 @@ import torch
 from evaluators.optimizer import make_optimizer
 from evaluators.recipe import Recipe
 
+# Also of the bias of `norm`: the first that matches counts; the last matches nothing.
+FACTORS = {"norm.*": 6.0, "*.bias": 0.1, "attention.*": 3.0}
+
 
 class Net(torch.nn.Module):
     """With a frozen weight, one that is used from the third step on, and one that is never used."""
@@ -34,6 +37,12 @@ def theirs(net: Net, recipe: Recipe) -> torch.optim.Optimizer:
         {"params": [w for w in weights if w.ndim >= 2], "weight_decay": recipe.weight_decay},
         {"params": [w for w in weights if w.ndim < 2], "weight_decay": 0.0},
     ]
+    if recipe.lr_factors:
+        groups = [
+            {"params": [net.norm.weight, net.norm.bias], "weight_decay": recipe.weight_decay / 2, "factor": 6.0},
+            {"params": [net.b.weight, net.late.weight, net.never.weight], "weight_decay": recipe.weight_decay},
+            {"params": [net.a.bias, net.b.bias, net.late.bias, net.never.bias], "weight_decay": 0.0, "factor": 0.1},
+        ]
     if recipe.optimizer == "sgd":
         # Torch's fused SGD fails where a weight gets its first gradient later than others; ours must not.
         return torch.optim.SGD(groups, recipe.lr, recipe.momentum, nesterov=recipe.nesterov, foreach=False)
@@ -49,6 +58,8 @@ def theirs(net: Net, recipe: Recipe) -> torch.optim.Optimizer:
         Recipe("sgd", 0.05, 0.3),
         Recipe("sgd", 0.05, 0.3, nesterov=False),
         Recipe("sgd", 0.05, 0.0, momentum=0.0, nesterov=False),
+        Recipe("adamw", 0.02, 0.3, FACTORS, {"norm*": 0.5}),
+        Recipe("sgd", 0.02, 0.3, FACTORS, {"norm*": 0.5}),
     ],
 )
 def test_the_same_weights_after_each_step(recipe: Recipe) -> None:
@@ -63,7 +74,7 @@ def test_the_same_weights_after_each_step(recipe: Recipe) -> None:
             net(x, step).square().mean().backward()
         ours.step(lr)
         for group in reference.param_groups:
-            group["lr"] = lr
+            group["lr"] = lr * group.get("factor", 1.0)
         reference.step()
         reference.zero_grad()
         assert all(weight.grad is None for weight in one.parameters())
@@ -79,6 +90,20 @@ def test_weight_decay_spares_vectors(optimizer: Any) -> None:
     )
     assert made is not None
     assert [(len(group.weights), group.weight_decay) for group in made.groups] == [(1, 0.3), (3, 0.0)]
+
+
+def test_one_group_for_each_pair_of_settings() -> None:
+    net = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.LayerNorm(4), torch.nn.Linear(4, 4))
+    recipe = Recipe(weight_decay=0.5, lr_factors={"2.*": 2.0}, weight_decay_factors={"*.bias": 0.1, "2.weight": 0.0})
+    made = make_optimizer(net, recipe)
+    assert made is not None
+    assert {(group.weight_decay, group.lr_factor): len(group.weights) for group in made.groups} == {
+        (0.5, 1.0): 1,  # 0.weight
+        (0.0, 2.0): 1,  # 2.weight
+        (0.05, 1.0): 2,  # 0.bias, 1.bias
+        (0.0, 1.0): 1,  # 1.weight
+        (0.05, 2.0): 1,  # 2.bias
+    }
 
 
 def test_nothing_to_train() -> None:

@@ -21,6 +21,8 @@ def test_defaults_and_conversions() -> None:
     assert isinstance(recipe.lr, float)
     assert isinstance(recipe.batch_size, int)
     assert not check_recipe({"optimizer": "sgd", "momentum": 0}).nesterov, "torch refuses Nesterov without momentum"
+    factors = check_recipe({"lr_factors": {"scale*": 6, "*": 0}}).lr_factors
+    assert list(factors.items()) == [("scale*", 6.0), ("*", 0.0)], "their order counts"
     numeric = {name for name, value in vars(type(recipe)).items() if name in Recipe.__slots__ and value is not None}
     assert set(RANGES) <= numeric
 
@@ -44,6 +46,13 @@ def test_defaults_and_conversions() -> None:
         ({"final_lr": 2}, "`final_lr` is at least 0 and at most 1, got 2"),
         ({"nesterov": 1}, "`nesterov` is true or false, got 1"),
         ({"amp": True}, "`amp` is one of auto, off, got True"),
+        ({"lr_factors": 0.1}, '`lr_factors` maps names of weights to factors, such as {"[*].bias": 0.1}, got 0.1'),
+        ({"lr_factors": [0.1]}, "`lr_factors` maps names of weights to factors"),
+        ({"lr_factors": {1: 0.1}}, "`lr_factors` maps names of weights to factors"),
+        ({"lr_factors": {"a": 1, "*.bias": -0.1}}, "`lr_factors` has factors of at least 0, and `[*].bias` has -0.1"),
+        ({"lr_factors": {"a": True}}, "has factors of at least 0, and `a` has True"),
+        ({"weight_decay_factors": {"a": "0"}}, "`weight_decay_factors` has factors of at least 0, and `a` has '0'"),
+        ({"weight_decay_factors": {"a": float("inf")}}, "has factors of at least 0, and `a` has inf"),
     ],
 )
 def test_recipe_errors(settings: dict[str, Any], message: str) -> None:
@@ -84,6 +93,17 @@ def test_one_cycle_starts_rises_and_falls_as_torchs() -> None:
     theirs = torch_rates(lambda o: lr_scheduler.OneCycleLR(o, 0.1, steps), steps)
     ours = [rate(Recipe(lr=0.1, schedule="one-cycle"), step, steps) for step in range(steps)]
     assert max(abs(a - b) for a, b in zip(ours, theirs, strict=True)) < 1e-3
+
+
+def test_coslog4_rises_and_falls_four_times() -> None:
+    """Zeros where 1 + 15 t is a power of 2, peaks at √2 times one: arXiv:2407.04491, equation of the schedule."""
+    steps = 1500
+    rates = [rate(Recipe(lr=2.0, schedule="coslog4"), step, steps) for step in range(steps)]
+    assert [rates[round((2**k - 1) * 100)] for k in range(4)] == pytest.approx([0.0] * 4, abs=1e-9)
+    peaks = [step for step in range(1, steps - 1) if rates[step - 1] < rates[step] >= rates[step + 1]]
+    assert peaks == [round((2 ** (k + 0.5) - 1) * 100) for k in range(4)]
+    assert [rates[step] for step in peaks] == pytest.approx([2.0] * 4, rel=1e-3)
+    assert rate(Recipe(lr=2.0, schedule="coslog4", final_lr=0.1), 100, steps) == pytest.approx(0.2)
 
 
 @pytest.mark.parametrize("schedule", ["constant", "cosine", "linear"])

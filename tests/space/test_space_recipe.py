@@ -83,3 +83,10 @@ def test_seeds_are_partial_genotypes() -> None:
     drawn = [space.replay(space.seeds["small"], random.Random(i)).genotype for i in range(20)]
     assert {g["depth"] for g in drawn} == {1} and len({g["optimizer"] for g in drawn}) == 2
     assert dict(space.replay(space.seeds["all"]).genotype) == {"depth": 4, "rate": 0.1, "optimizer": "sgd", "free": 2}
+
+
+def test_a_setting_may_be_a_mapping_of_expressions() -> None:
+    space = small(
+        "return linear(x, targets)", choose="{slow: [0.1, 0.3]}", recipe='{f: {"*.bias": slow / 2, "a*": 6, b: cosine}}'
+    )
+    assert space.replay({"slow": 0.3}).recipe == {"f": {"*.bias": 0.15, "a*": 6, "b": "cosine"}}
