@@ -43,12 +43,16 @@ class Preprocessing:
         target: of a regression; its `shape` is that of the data. None: the output is in the units of the data.
         features: names of the columns of the only input; empty: they have none.
         classes: names in the order of the logits; empty: no classification.
+        members: predictions that the model returns side by side, on the axis behind the batch; 1: no such axis.
+        is_classification: whether the outputs are logits, so that probabilities are averaged.
     """
 
     inputs: tuple[Scaling, ...] = ()
     target: Scaling | None = None
     features: tuple[str, ...] = ()
     classes: tuple[str, ...] = ()
+    members: int = 1
+    is_classification: bool = False
 
     def notes(self) -> dict[str, str]:
         """What the header says of inputs and outputs."""
@@ -60,6 +64,10 @@ class Preprocessing:
             found["outputs"] = "standardised; call restore(y) for the units of the data"
         elif 0 < len(self.classes) <= MOST_NAMES:
             found["outputs"] = "one logit for each of CLASSES"
+        if self.members > 1:
+            found["members"] = (
+                f"{self.members} predictions on the axis behind the batch; call average(y) for theirs together"
+            )
         return found
 
     def constants(self) -> str:
@@ -85,6 +93,14 @@ class Preprocessing:
         texts = []
         if any(one.changes for one in self.inputs):
             texts.append(self._prepare())
+        if self.members > 1:
+            mean = "y.softmax(-1).mean(1).log()" if self.is_classification else "y.mean(1)"
+            what = "mean probabilities, as logits" if self.is_classification else "mean"
+            texts.append(
+                "def average(y: Tensor) -> Tensor:\n"
+                f'    """The {what} of the {self.members} members."""\n'
+                f"    return {mean}"
+            )
         if self.target is not None:
             mean, scale = _used("TARGET_MEAN", self.target.mean, "y"), _used("TARGET_SCALE", self.target.scale, "y")
             view = _view("y", self.target.shape)

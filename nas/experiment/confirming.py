@@ -15,6 +15,7 @@ from nas.experiment.session import Search
 from nas.experiment.settings import CONFIRM_SEEDS, value_fault
 from nas.experiment.watching import Watcher
 from nas.pareto.confirmation import Confirmation, Confirmed, Retraining, write_confirmation
+from nas.space import Architecture
 from nas.study.candidate import Candidate, Job, Outcome, Report
 from nas.study.directory import Lock
 from nas.study.proposals import seed_of
@@ -69,7 +70,7 @@ class _Plan:
     seeds: int
     done: dict[tuple[int, int], Retraining] = field(default_factory=dict)  # by trial number and seed
     todo: list[tuple[TrialRecord, int]] = field(default_factory=list)
-    sources: dict[int, str] = field(default_factory=dict)
+    designs: dict[int, Architecture] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.record = self.search.record()
@@ -108,17 +109,21 @@ class _Plan:
         )
 
     def job(self, candidate: Candidate) -> Job:
-        if candidate.number not in self.sources:
+        from nas.codegen import source
+
+        if candidate.number not in self.designs:
             member = next(one for one in self.members if one.number == candidate.number)
-            self.sources[candidate.number] = self.search.source(member)
+            self.designs[candidate.number] = self.search.architecture(member)
+        design = self.designs[candidate.number]
         return Job(
             number=candidate.number,
             genotype=candidate.genotype,
-            source=self.sources[candidate.number],
+            source=source(design.graph),
             recipe=candidate.recipe,
             seed=candidate.seed,
             budget=self.record.experiment["budget"],
             costs=candidate.costs,
+            members=design.members,
         )
 
     def report(self, candidate: Candidate, report: Report) -> bool:

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from evaluators.tasks import Task
+from evaluators.tasks.criteria import CrossEntropy
 from nas.codegen import Preprocessing, Scaling
 
 
-def described(task: Task) -> Preprocessing:
-    """Standardisation and names of `task`, whose shapes are those of the model."""
+def described(task: Task, members: int = 1) -> Preprocessing:
+    """Standardisation and names of `task`, whose shapes are those of a model with so many members."""
     data = task.data
     inputs: tuple[Scaling, ...] = ()
     if data.standardised:
@@ -24,7 +25,8 @@ def described(task: Task) -> Preprocessing:
         own = data.train.targets.shape[1:]
         view = _other(own, task.outputs[0] if len(task.outputs) == 1 else own)
         target = Scaling(_nested(data.target_mean), _nested(data.target_scale), shape=view)
-    return Preprocessing(inputs, target, task.features, task.classes)
+    is_classification = isinstance(task.criterion, CrossEntropy)
+    return Preprocessing(inputs, target, task.features, task.classes, members, is_classification)
 
 
 def _other(shape: Sequence[int], own: Sequence[int]) -> tuple[int, ...] | None:

@@ -148,7 +148,7 @@ class Search:
             self._facts(chosen),
             params=chosen.costs["params"],
             seed=chosen.seed,
-            preprocessing=self._preprocessing(),
+            preprocessing=self._preprocessing(self.architecture(chosen).members),
         )
 
     def weights(self, trial: TrialRecord) -> dict[str, Any]:
@@ -178,6 +178,7 @@ class Search:
             seed=trial.seed,
             budget=self.record().experiment["budget"],
             costs=trial.costs,
+            members=self.architecture(trial).members,
         )
         evaluator = replace(self.prepared.evaluator, weights=self.directory.resolve() / WEIGHTS)
         outcome: Outcome = _to_the_end(evaluator.evaluate(job))
@@ -186,10 +187,10 @@ class Search:
                 f"trial {trial.number} has no weights, and training it again ended as {outcome.state}: {outcome.message}"
             )
 
-    def _preprocessing(self) -> Preprocessing | None:
+    def _preprocessing(self, members: int) -> Preprocessing | None:
         """What the task did to the data; None where there is no such task."""
         task = self.prepared.evaluator.subject
-        return described(task) if isinstance(task, Task) else None
+        return described(task, members) if isinstance(task, Task) else None
 
     def _facts(self, trial: TrialRecord) -> dict[str, str]:
         """Where an exported file comes from, for its header."""
