@@ -19,6 +19,8 @@ from evaluators.failure import Diverged, OutOfTime, classify
 from evaluators.optimizer import make_optimizer
 from evaluators.recipe import Recipe, check_recipe
 from evaluators.schedule import rate
+from evaluators.tasks.criteria import Criterion
+from evaluators.tasks.ensembles import Ensemble
 from evaluators.tasks.task import Task, Tensors
 from nas.errors import NasError, WorkFailed
 from nas.study.candidate import Job, Outcome, Report
@@ -107,6 +109,9 @@ class _Session:
         self.started, self.timeout_s = started, timeout_s
         self.on_gpu = torch.device(device).type == "cuda"
         self.random_state: list[Tensor] | None = None
+        self.criterion: Criterion = task.criterion
+        if job.members > 1:
+            self.criterion = Ensemble(task.criterion, job.members, task.kind == "classification")
 
     @contextlib.contextmanager
     def settled(self) -> Iterator[None]:
@@ -151,7 +156,7 @@ class _Session:
         loss_sum, summed = torch.zeros((), device=self.device), 0
         for step, (inputs, target) in enumerate(self._batches(data.train, order), start=1):
             with self._precision():
-                loss = self.task.criterion.loss(module(*inputs), target, recipe.label_smoothing)
+                loss = self.criterion.loss(module(*inputs), target, recipe.label_smoothing)
             if optimizer is not None and loss.requires_grad:
                 loss.backward()  # type: ignore[no-untyped-call]
                 if recipe.clip is not None:
@@ -206,7 +211,7 @@ class _Session:
         """Metrics over all of `part`, in float32 and in evaluation mode."""
         scale = self.task.resident(self.device).target_scale
         with torch.inference_mode():
-            return self.task.criterion.measure(predict(self.module, part.inputs), part.targets, scale)
+            return self.criterion.measure(predict(self.module, part.inputs), part.targets, scale)
 
     def test_metrics(self, reason: str) -> dict[str, float]:
         part = self.task.tensors(self.task.open_test(reason), self.device)
