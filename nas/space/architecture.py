@@ -22,6 +22,7 @@ class Architecture:
         domains: path → what the value was chosen from.
         graph: simplified.
         recipe: the space's training settings for this candidate.
+        allocated_params: of all that the equations made, before `simplify` took out what no output needs.
         members: predictions that it returns side by side, on a first axis; 1 where that axis is not there.
     """
 
@@ -30,11 +31,17 @@ class Architecture:
     graph: Graph
     recipe: Mapping[str, Any]
     members: int = 1
+    allocated_params: int = 0
 
     @cached_property
     def costs(self) -> Costs:
         """Exact parameters, MACs and activation bytes, for one sample in 32-bit floats."""
         return costs(self.graph)
+
+    @property
+    def unused_params(self) -> int:
+        """Parameters that the equations allocate and that no output reads; they are not in the model."""
+        return self.allocated_params - self.costs.params
 
     @cached_property
     def digest(self) -> str:

@@ -169,7 +169,7 @@ class _Checker:
     def _seeds(self) -> None:
         for name, design in self.space.seeds.items():
             try:
-                self.space.replay(design, self.rng)
+                self.space.seed_space(name).replay(design, self.rng)
             except NothingAccepted as nothing:
                 said = f"`{nothing.reasons.most_common(1)[0][0]}` rejects it"
             except NasError as problem:

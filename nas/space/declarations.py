@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 from typing import Any
 
 from nas.errors import Place, nearest
@@ -122,12 +123,15 @@ def limits(reading: Reading) -> dict[str, int]:
 def sizes(reading: Reading, sized: Iterable[str], whole: bool) -> dict[str, int]:
     """Example sizes. `whole` says that inputs and outputs could be read, so that all their axes are known."""
     tree = reading.tree.get("sizes")
-    found: dict[str, int] = {}
     if tree is None:
-        return found
+        return {}
+    return _sizes(reading, tree, "`sizes` gives example sizes of the axes", sized, whole)
+
+
+def _sizes(reading: Reading, tree: Tree, what: str, sized: Iterable[str], whole: bool) -> dict[str, int]:
+    found: dict[str, int] = {}
     if tree.kind != "mapping":
-        message = f"`sizes` gives example sizes of the axes, such as {{features: 784}}; this is {tree.describe()}"
-        reading.fault(tree, message)
+        reading.fault(tree, f"{what}, such as {{features: 784}}; this is {tree.describe()}")
         return found
     for name, (place, value) in tree.keys.items():
         if name not in sized:
@@ -155,24 +159,38 @@ def share(reading: Reading, tree: Tree, blocks: Iterable[str]) -> frozenset[str]
     return frozenset(item.text for item in found.items)
 
 
+@dataclass
+class Seeds:
+    """Known designs by name: partial genotypes, the sizes they were published with, and where each stands."""
+
+    genotypes: dict[str, dict[str, Any]] = field(default_factory=dict)
+    sizes: dict[str, dict[str, int]] = field(default_factory=dict)
+    places: dict[str, Place] = field(default_factory=dict)
+
+
 def seeds(
-    reading: Reading, decisions: dict[str, DecisionSpec], declared: Iterable[str]
-) -> tuple[dict[str, dict[str, Any]], dict[str, Place]]:
-    """Known designs as partial genotypes, and where each stands."""
+    reading: Reading, decisions: dict[str, DecisionSpec], declared: Iterable[str], sized: Iterable[str], whole: bool
+) -> Seeds:
+    """The space's known designs; `sized` and `whole` as in `sizes`."""
     tree = reading.tree.get("seeds")
-    found: dict[str, dict[str, Any]] = {}
-    places: dict[str, Place] = {}
+    found = Seeds()
     if tree is None:
-        return found, places
+        return found
     if tree.kind != "mapping":
         reading.fault(tree, f"`seeds` maps names to known designs; this is {tree.describe()}")
-        return found, places
+        return found
     for name, (at, design) in tree.keys.items():
         if design.kind != "mapping":
             message = f"the seed `{name}` maps decisions to values, such as {{depth: 2}}; this is {design.describe()}"
             reading.fault(design, message)
             continue
+        genotype = design.plain()
         for path, (place, value) in design.keys.items():
+            if path == "sizes" and path not in declared:
+                what = f"`sizes` of the seed `{name}` gives the sizes it was published with"
+                found.sizes[name] = _sizes(reading, value, what, sized, whole)
+                del genotype[path]
+                continue
             if "." in path:
                 continue  # a block's decision: known only when the design is built
             spec = decisions.get(path)
@@ -183,6 +201,6 @@ def seeds(
             ):
                 domain = spec.constant if spec is not None and spec.constant is not None else "one value"
                 reading.fault(value, f"`{path}` is {domain}; this is {value.describe()}")
-        found[name] = design.plain()
-        places[name] = at
-    return found, places
+        found.genotypes[name] = genotype
+        found.places[name] = at
+    return found

@@ -10,21 +10,29 @@ from nas.space.reader import read_space
 from nas.space.space import ASSUMED_SIZE, Space
 from nas.space.yaml_tree import MAX_CHARACTERS
 
+FAMILIES = "families"  # the folder of the published ones
+
 
 def shipped_spaces() -> dict[str, Path]:
-    """The spaces that come with the package, by name."""
+    """The spaces that come with the package, by name; the published families lie in a folder of their own."""
     folder = Path(str(files("search_spaces")))
-    return {str(path.relative_to(folder).with_suffix("")): path for path in sorted(folder.rglob("*.yaml"))}
+    return {path.stem: path for path in sorted([*folder.glob("*.yaml"), *(folder / FAMILIES).glob("*.yaml")])}
+
+
+def is_family(path: Path) -> bool:
+    """Whether a shipped space is a published family of architectures."""
+    return path.parent.name == FAMILIES
 
 
 def load_space(name_or_path: str | Path) -> Space:
-    """Read a space: a shipped name such as `residual-mlp`, or the path of a YAML file.
+    """Read a space: a shipped name such as `residual-mlp` or `families/hourglass`, or the path of a YAML file.
 
     Raises: SpaceError: there is no such file, or what is wrong in it, all at once.
     """
     given = str(name_or_path)
     shipped = shipped_spaces()
-    path = shipped.get(given, Path(given))
+    named = {**shipped, **{f"{FAMILIES}/{name}": path for name, path in shipped.items() if is_family(path)}}
+    path = named.get(given, Path(given))
     try:
         if path.is_dir():
             raise SpaceError(f"{given}: a space is a YAML file, this is a folder")
@@ -41,7 +49,7 @@ def load_space(name_or_path: str | Path) -> Space:
         reason = problem.strerror if isinstance(problem, OSError) else str(problem)
         raise SpaceError(f"{given}: cannot be read: {reason}") from None
     text = text.replace("\r\n", "\n").replace("\r", "\n")
-    return space_from_text(text, path.name if given in shipped else given, path.parent)
+    return space_from_text(text, path.name if given in named else given, path.parent)
 
 
 def space_from_text(text: str, file: str = "<text>", folder: Path | None = None) -> Space:
@@ -51,4 +59,16 @@ def space_from_text(text: str, file: str = "<text>", folder: Path | None = None)
     axes = dict.fromkeys([axis for axes in program.inputs.values() for axis in axes] + list(program.outputs))
     assumed = tuple(axis for axis in axes if axis not in read.sizes)
     sizes = {axis: read.sizes.get(axis, ASSUMED_SIZE) for axis in axes}
-    return Space(program, sizes, read.seeds, read.doc, read.source, text, file, assumed, read.operator_files)
+    return Space(
+        program,
+        sizes,
+        read.seeds.genotypes,
+        read.doc,
+        read.source,
+        text,
+        file,
+        assumed,
+        read.operator_files,
+        examples=read.sizes,
+        seed_sizes=read.seeds.sizes,
+    )

@@ -5,12 +5,24 @@ from __future__ import annotations
 import ast
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 from nas.errors import Fault, Place, SpaceError
 from nas.space.compiler import Compiler, Names, assigned, weight
 from nas.space.decisions import read_decision
-from nas.space.declarations import NAMES_ARE, WORD, axis_names, ensemble, inputs, limits, seeds, share, sizes, text, word
+from nas.space.declarations import (
+    NAMES_ARE,
+    WORD,
+    Seeds,
+    axis_names,
+    ensemble,
+    inputs,
+    limits,
+    seeds,
+    share,
+    sizes,
+    text,
+    word,
+)
 from nas.space.faults import Enough
 from nas.space.liveness import drops_nothing
 from nas.space.operator_files import run_operator_files
@@ -40,7 +52,7 @@ class SpaceFile:
     doc: str
     source: str
     sizes: dict[str, int]
-    seeds: dict[str, dict[str, Any]]
+    seeds: Seeds
     text: str
     file: str
     operator_files: dict[str, str]
@@ -137,9 +149,8 @@ class _Reader:
         )
         program.ensemble = members
         example = sizes(reading, sized, whole)
-        designs: dict[str, dict[str, Any]] = {}
-        if not partial:
-            designs, program.seed_places = seeds(reading, top.decisions, names.top)
+        designs = Seeds() if partial else seeds(reading, top.decisions, names.top, sized, whole)
+        program.seed_places = designs.places
         if not reading.faults:  # an equation that cannot be read may be the one that reads the decision
             unread(reading, program, {name: (s.decisions, s.read, s.rule_read) for name, s in scopes.items()})
         if not reading.faults:

@@ -8,6 +8,7 @@ from nas.graph.operators import TABLE
 from nas.space.declarations import LIMITS
 
 _NAME = {"type": "string", "pattern": "^[A-Za-z][A-Za-z0-9_]*$"}
+_SCALAR = ["string", "number", "boolean", "null"]
 _EQUATIONS = {"type": "string", "description": "Equations in Python syntax; write them after `|`."}
 _BOUNDS = {"type": "array", "minItems": 2, "maxItems": 2, "items": {"type": ["number", "string"]}}
 
@@ -36,7 +37,10 @@ def space_schema() -> dict[str, Any]:
                 "items": {"type": "string", "pattern": r"\.py$"},
                 "description": "Python files that define operators; they are run, so it takes --allow-code.",
             },
-            "ensemble": {**_NAME, "description": "The axis of the members: a loss for each, their mean as the prediction."},
+            "ensemble": {
+                **_NAME,
+                "description": "The axis of the members: a loss for each, their mean as the prediction.",
+            },
             "axes": {"type": "array", "items": _NAME, "description": "Axes that exist only inside, such as tokens."},
             "sizes": {
                 "type": "object",
@@ -67,15 +71,16 @@ def space_schema() -> dict[str, Any]:
             },
             "seeds": {
                 "type": "object",
-                "additionalProperties": {"type": "object"},
-                "description": "Known designs, also partial ones: decision path → value. A search evaluates them first.",
+                "additionalProperties": {"type": "object", "properties": {"sizes": {"type": ["object", *_SCALAR]}}},
+                "description": "Known designs, also partial ones: decision path → value; `sizes` are the published ones."
+                " A search evaluates them first.",
             },
         },
     }
 
 
 def _choose(description: str) -> dict[str, Any]:
-    words = {"anyOf": [{"enum": sorted(set(TABLE) - {"input"})}, {"type": ["string", "number", "boolean", "null"]}]}
+    words = {"anyOf": [{"enum": sorted(set(TABLE) - {"input"})}, {"type": _SCALAR}]}
     elements = {"type": "array", "minItems": 1, "items": words}
 
     def numbers(kind: str) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from math import inf, prod
+from math import inf
 from random import Random as Generator
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,7 @@ from nas.graph.cost import costs
 from nas.graph.simplify import simplify
 from nas.graph.types import Axis, TensorType
 from nas.space.architecture import Architecture
+from nas.space.binding import bound_sizes
 from nas.space.deciders import Crossover, Decider, GenotypeError, Mutation, Prefix, Random, Replay
 from nas.space.domains import Categorical, Domain, Value
 from nas.space.program import Program
@@ -46,7 +47,7 @@ class Space:
     Args:
         program: the compiled equations.
         sizes: of the axes of inputs and outputs; where a task has not bound them, the file's examples.
-        seeds: known designs by name, as partial genotypes.
+        seeds: known designs by name, as partial genotypes; see `seed_space` for the sizes they were published with.
         text, file: the YAML as read, and where from.
     """
 
@@ -59,6 +60,8 @@ class Space:
     file: str
     assumed: tuple[str, ...] = field(default=())  # axes whose size nobody gave
     operator_files: Mapping[str, str] = field(default_factory=dict)  # Python files with operators, path → text
+    examples: Mapping[str, int] = field(default_factory=dict)  # the sizes that the file gives
+    seed_sizes: Mapping[str, Mapping[str, int]] = field(default_factory=dict)  # those that seeds give, by seed
 
     @property
     def name(self) -> str:
@@ -71,31 +74,11 @@ class Space:
 
         Args:
             inputs: shape of each input, without the batch; outputs: of each output.
-                A space that names one axis where the task has several takes them flattened, in order.
+                A space that names one axis where the task has several takes them flattened, in order; where it names
+                more than the task has, the last get the size 1: a signal is an image of width 1 with one channel.
         Raises: SpaceError: the number of inputs or axes differs, or an axis would have two sizes.
         """
-        program = self.program
-        if len(inputs) != len(program.inputs):
-            raise SpaceError(
-                f"{self.file}: the space has {len(program.inputs)} inputs ({', '.join(program.inputs)}), the task {len(inputs)}"
-            )
-        if len(outputs) != 1:
-            raise SpaceError(f"{self.file}: the space has one output, the task {len(outputs)}")
-        sizes: dict[str, int] = {}
-        named = [(f"input `{name}`", axes) for name, axes in program.inputs.items()] + [("output", program.outputs)]
-        for (what, axes), shape in zip(named, [*inputs, outputs[0]], strict=True):
-            given = tuple(shape) if len(axes) == len(shape) else (prod(shape),) if len(axes) == 1 else None
-            if given is None:
-                raise SpaceError(
-                    f"{self.file}: the {what} has the axes [{', '.join(axes)}], the task's has the sizes {list(shape)}; "
-                    f"name {len(shape)} axes, or one for all of them flattened"
-                )
-            for axis, size in zip(axes, given, strict=True):
-                if sizes.setdefault(axis, size) != size:
-                    raise SpaceError(
-                        f"{self.file}: the axis `{axis}` would be {sizes[axis]} and {size}; one name means one size, use two names"
-                    )
-        return replace(self, sizes=sizes, assumed=())
+        return replace(self, sizes=bound_sizes(self.program, self.file, inputs, outputs), assumed=())
 
     def with_sizes(self, sizes: Mapping[str, int]) -> Space:
         """The space with some axis sizes given by name. Raises: SpaceError: not an axis, or not a size."""
@@ -107,6 +90,18 @@ class Space:
                 raise SpaceError(f"the size of `{axis}` is a positive integer, got {size!r}")
         assumed = tuple(axis for axis in self.assumed if axis not in sizes)
         return replace(self, sizes={**self.sizes, **sizes}, assumed=assumed)
+
+    def seed_space(self, name: str) -> Space:
+        """The space at the sizes that the seed `name` was published with.
+
+        Sizes that the seed does not give are the file's examples, also where a task has bound others; those that the
+        file does not give either are the space's own.
+        Raises: SpaceError: there is no such seed.
+        """
+        if name not in self.seeds:
+            hint = nearest(name, self.seeds) or f"; it has {', '.join(self.seeds) or 'none'}"
+            raise SpaceError(f"{self.file} has no seed `{name}`{hint}")
+        return self.with_sizes({**self.examples, **self.seed_sizes.get(name, {})})
 
     @cached_property
     def input_shapes(self) -> tuple[tuple[int, ...], ...]:
@@ -165,7 +160,7 @@ class Space:
         except RecursionError:
             raise self._told(Rejected("the equations nest too deep"), run) from None
         members = graph.nodes[graph.outputs[0]].type.shape[0] if program.ensemble else 1
-        built = Architecture(run.drawn, run.domains, graph, recipe, members)
+        built = Architecture(run.drawn, run.domains, graph, recipe, members, builder.params)
         if measured:
             built.__dict__["costs"] = measured[0]
         return built

@@ -134,9 +134,9 @@ class Proposals:
             if origin not in self._tried_seeds:
                 try:
                     design = self._space.replay(genotype, Random(seed_of(self._seed, search.number, origin)))
-                except GenotypeError as wrong:
-                    raise StudyError(f"the space's seed `{name}` is no design of it: {wrong}") from None
                 except (Rejected, SpaceError) as refused:
+                    if isinstance(refused, GenotypeError) and name not in self._space.seed_sizes:
+                        raise StudyError(f"the space's seed `{name}` is no design of it: {refused}") from None
                     self._keep(search, PassedOver("rejected", {}, origin, str(refused)))
                 else:
                     yield Proposal(design, origin)
