@@ -67,9 +67,19 @@ def add_spaces(parser: argparse.ArgumentParser) -> None:
 
 def run_spaces(options: argparse.Namespace) -> int:
     from nas.space import load_space, shipped_spaces
+    from nas.space.loading import is_family
 
-    found = {name: load_space(name) for name in shipped_spaces()}
-    _print({name: (space.doc, space.source) for name, space in found.items()}, options.json, ("doc", "source"))
+    found: dict[bool, dict[str, tuple[str, ...]]] = {False: {}, True: {}}
+    for name, path in shipped_spaces().items():
+        space = load_space(name)
+        found[is_family(path)][name] = (space.doc, space.source)
+    names = ("doc", "source")
+    if options.json or not found[True]:
+        _print({**found[False], **found[True]}, options.json, names)
+        return 0
+    _print(found[False], False, names)
+    print("\nPublished families, each with its configurations as seeds:\n")
+    _print(found[True], False, names)
     return 0
 
 

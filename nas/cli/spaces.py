@@ -9,7 +9,7 @@ from random import Random
 from typing import Any
 
 from nas.cli.options import add_json, print_json, write_text
-from nas.errors import ExperimentError, NasError, nearest
+from nas.errors import ExperimentError
 from nas.space import Architecture, Space, load_space
 
 
@@ -17,8 +17,11 @@ def _common(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("space", help="a shipped name (see `nas spaces`) or a YAML file")
     parser.add_argument("--task", help="bind the axes to a task's shapes (see `nas tasks`)")
     parser.add_argument("--sizes", metavar="A=N,…", help="bind axes by name: features=784,targets=10")
-    parser.add_argument("--seed", type=int, default=0, help="of the random draws (default 0)")
     add_json(parser)
+
+
+def _draws(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--seed", type=int, default=0, help="of the random draws (default 0)")
 
 
 def _space(options: argparse.Namespace) -> Space:
@@ -47,6 +50,7 @@ def _assignments(texts: list[str], option: str) -> dict[str, Any]:
 
 def add_check(parser: argparse.ArgumentParser) -> None:
     _common(parser)
+    _draws(parser)
     parser.add_argument("--draws", type=int, default=500, help="random draws (default 500)")
     parser.set_defaults(run=run_check)
 
@@ -104,8 +108,14 @@ def _sizes(space: Space) -> str:
 
 def add_show(parser: argparse.ArgumentParser) -> None:
     _common(parser)
+    parser.add_argument(
+        "--seed",
+        default="0",
+        metavar="NAME|NUMBER",
+        help="a known design of the space's `seeds`, at the sizes it was published with unless others are given; "
+        "or the seed of the random draw (default 0)",
+    )
     parser.add_argument("--set", action="append", default=[], metavar="PATH=VALUE", help="fix a decision, repeatable")
-    parser.add_argument("--design", metavar="NAME", help="show a known design of the space's `seeds`")
     parser.add_argument("--svg", type=Path, metavar="FILE", help="write the drawing as SVG")
     parser.add_argument("--code", action="store_true", help="print the PyTorch source instead of the drawing")
     parser.set_defaults(run=run_show)
@@ -116,14 +126,15 @@ def run_show(options: argparse.Namespace) -> int:
 
     space = _space(options)
     wanted: dict[str, Any] = {}
-    if options.design:
-        if options.design not in space.seeds:
-            known = ", ".join(space.seeds) or "none"
-            hint = nearest(options.design, space.seeds)
-            raise NasError(f"{space.file} has no design `{options.design}` among its seeds; it has {known}{hint}")
-        wanted.update(space.seeds[options.design])
+    number = 0
+    if options.seed in space.seeds or not options.seed.isdecimal():
+        published = space.seed_space(options.seed)
+        space = space if options.task or options.sizes else published
+        wanted.update(space.seeds[options.seed])
+    else:
+        number = int(options.seed)
     wanted.update(_assignments(options.set, "--set"))
-    shown = space.replay(wanted, Random(options.seed))
+    shown = space.replay(wanted, Random(number))
     if options.svg:
         write_text(options.svg, svg(shown.graph))
     if options.json:
@@ -143,19 +154,19 @@ def run_show(options: argparse.Namespace) -> int:
 
 def _costs(shown: Architecture) -> str:
     costs = shown.costs
-    parts = [f"{costs.params:,} parameters"]
-    if costs.trainable_params != costs.params:
-        parts.append(f"{costs.trainable_params:,} of them trainable")
-    if costs.buffers:
-        parts.append(f"{costs.buffers:,} buffers")
-    parts += [f"{costs.macs:,} MACs", f"{costs.activation_bytes:,} activation bytes", f"digest {shown.digest[:12]}"]
-    return "\n" + ", ".join(parts)
+    parts = (
+        f"{costs.trainable_params:,} trainable parameters", f"{costs.frozen_params:,} frozen",
+        f"{shown.unused_params:,} allocated but unused", f"{costs.buffers:,} in buffers",
+    )  # fmt: skip
+    rest = (f"{costs.macs:,} MACs", f"{costs.activation_bytes:,} activation bytes", f"digest {shown.digest[:12]}")
+    return f"\n{', '.join(parts)}\n{', '.join(rest)}"
 
 
 def _described(shown: Architecture) -> dict[str, Any]:
     return {
         "genotype": dict(shown.genotype),
         "costs": shown.costs.as_dict(),
+        "unused_params": shown.unused_params,
         "digest": shown.digest,
         "recipe": dict(shown.recipe),
     }
@@ -163,6 +174,7 @@ def _described(shown: Architecture) -> dict[str, Any]:
 
 def add_sample(parser: argparse.ArgumentParser) -> None:
     _common(parser)
+    _draws(parser)
     parser.add_argument("-n", type=int, default=5, help="how many (default 5)")
     parser.set_defaults(run=run_sample)
 

@@ -49,6 +49,7 @@ def csv(text: str) -> Case:
     return on_task("{name: data.csv, target: y}", **{"data.csv": text})
 
 
+TWO_AXES = "space: two\ninputs: {x: [height, width]}\noutputs: [targets]\nmodel: return linear(flatten(x), targets)\n"
 ROWS = "\n".join(f"{i},{i % 3},{i % 2}" for i in range(30))
 
 CASES: dict[str, Case] = {
@@ -115,18 +116,19 @@ CASES: dict[str, Case] = {
     "export_trial_out_of_range": Case("export run --trial 6 -o m.py"),
     "export_best_unknown": Case("export run --best speed -o m.py"),
     "export_suffix": Case("export run --knee -o model.onnx"),
+    "export_format_unknown": Case("export run --knee -o m.py --onxx"),
     "export_unwritable": Case("export run --knee -o /proc/m.py"),
     "check_missing": Case("check families.yml"),
     "check_sizes": Case("check mlp --sizes features=abc"),
     "check_sizes_form": Case("check mlp --sizes 784"),
     "check_sizes_unknown": Case("check mlp --sizes feature=784"),
-    "check_task_axes": Case("check nasbench201 --task my_task.py:make"),
+    "check_task_axes": Case("check two.yaml --task digits", {"two.yaml": TWO_AXES}),
     "check_draws": Case("check mlp --draws 0"),
     "show_set_unknown": Case("show mlp --set dept=4"),
     "show_set_outside": Case("show mlp --set depth=40"),
     "show_set_form": Case("show mlp --set depth"),
     "show_set_broken": Case("show mlp --set 'depth=[1'"),
-    "show_design": Case("show mlp --design baseline"),
+    "show_seed": Case("show mlp --seed baseline"),
     "show_svg_unwritable": Case("show mlp --svg /proc/a.svg"),
     "sample_none": Case("sample mlp -n 0"),
     "ops_unknown": Case("ops liner"),
@@ -145,7 +147,7 @@ CASES: dict[str, Case] = {
             "wrong.yaml": "space: wrong\ninputs: {x: [features]}\noutputs: [targets]\nmodel: return liner(x, targets)\n"
         },
     ),
-    "space_axes": experiment("space: nasbench201\ntask: my_task.py:make\n"),
+    "space_axes": experiment("space: two.yaml\ntask: digits\n", **{"two.yaml": TWO_AXES}),
     "space_recipe": experiment(
         "space: wrong.yaml\ntask: my_task.py:make\n",
         **{

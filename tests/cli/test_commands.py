@@ -57,7 +57,7 @@ def test_json_is_json(run: Any, arguments: list[str]) -> None:
 
 def test_samples_are_lines_of_json(run: Any) -> None:
     lines = run("sample", "mlp", "-n", "3", "--json").splitlines()
-    assert [set(strict(line)) for line in lines] == [{"genotype", "costs", "digest", "recipe"}] * 3
+    assert [set(strict(line)) for line in lines] == [{"genotype", "costs", "unused_params", "digest", "recipe"}] * 3
 
 
 def test_every_command_that_prints_facts_has_json() -> None:
@@ -138,8 +138,52 @@ def test_spaces_are_shown(run: Any, home: Path) -> None:
     assert "width = 5" in shown
     assert (home / "a.svg").read_text().startswith("<svg")
     assert "class Model(nn.Module)" in run("show", "narrow.yaml", "--code")
-    assert "depth = 2" in run("show", "mlp", "--design", "mnist1d-baseline")
+    assert "depth = 2" in run("show", "mlp", "--seed", "mnist1d-baseline")
+    assert run("show", "mlp", "--seed", "3") != run("show", "mlp", "--seed", "4")
     assert len(run("sample", "narrow.yaml", "-n", "4").splitlines()) == 4
+
+
+PUBLISHED = """
+space: published
+inputs: {x: [features]}
+outputs: [targets]
+sizes: {features: 8, targets: 4}
+choose: {width: [2, 16]}
+model: |
+  lost = linear(x, 100)
+  z = batch_norm(linear(x, width, bias=False), affine=False)
+  return linear(z, targets)
+seeds:
+  small: {width: 2}
+  large: {width: 16, sizes: {features: 784}}
+"""
+
+
+def test_a_published_design_is_shown_at_its_sizes(run: Any, home: Path) -> None:
+    (home / "published.yaml").write_text(PUBLISHED)
+    small = run("show", "published.yaml", "--seed", "small")
+    assert "28 trainable parameters, 0 frozen, 900 allocated but unused, 5 in buffers" in small
+    large = 784 * 16 + 16 * 4 + 4
+    assert f"{large:,} trainable parameters, 0 frozen, 78,500 allocated" in run(
+        "show", "published.yaml", "--seed", "large"
+    )
+    here = run("show", "published.yaml", "--seed", "large", "--task", "my_task.py:make")
+    assert f"{8 * 16 + 16 * 3 + 3} trainable" in here
+    described = strict(run("show", "published.yaml", "--seed", "large", "--sizes", "features=2", "--json"))
+    assert described["costs"]["params"] == 2 * 16 + 16 * 4 + 4
+    assert described["unused_params"] == 300
+
+
+def test_families_are_listed_apart(run: Any, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = home / "shipped"
+    (folder / "families").mkdir(parents=True)
+    (folder / "mine.yaml").write_text(PUBLISHED)
+    (folder / "families" / "theirs.yaml").write_text(PUBLISHED.replace("space: published", "space: x\nsource: them"))
+    monkeypatch.setattr("nas.space.loading.files", lambda package: folder)
+    first, _, second = run("spaces").partition("\nPublished families")
+    assert "mine" in first and "theirs" in second and "them" in second
+    assert list(strict(run("spaces", "--json"))) == ["mine", "theirs"]
+    assert run("show", "theirs", "--seed", "small") == run("show", "families/theirs", "--seed", "small")
 
 
 def test_listings(run: Any) -> None:
