@@ -13,7 +13,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -21,11 +21,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from nas.codegen import formats as other_formats
 from nas.codegen import fresh
+from nas.codegen.formats import writing
+from nas.codegen.formats.format import Format, Written
 from nas.codegen.lines import docstring
 from nas.codegen.module import build
 from nas.codegen.preprocessing import Preprocessing
-from nas.errors import NasError, WorkFailed
+from nas.errors import Fault, NasError, WorkFailed
+from nas.graph.graph import Graph
 
 BATCH = 4
 _ENDING = '''{constants}
@@ -47,7 +51,10 @@ if __name__ == "__main__":
 
 @dataclass(frozen=True)
 class Exported:
-    """A model on disk. `verified` says that a fresh interpreter has repeated `outputs` from `inputs` with these files."""
+    """A model on disk. `verified` says that a fresh interpreter has repeated `outputs` from `inputs` with these files.
+
+    `formats` are the other files of it that were asked for, each with how far it is from the model.
+    """
 
     source_path: Path
     weights_path: Path
@@ -55,6 +62,18 @@ class Exported:
     verified: bool
     inputs: tuple[Tensor, ...] = field(repr=False, compare=False)
     outputs: tuple[Tensor, ...] = field(repr=False, compare=False)
+    formats: tuple[Written, ...] = ()
+
+
+class FormatsRefused(WorkFailed):
+    """Some formats cannot hold the model, one fault for each. `exported` is what was written all the same."""
+
+    def __init__(self, exported: Exported, *faults: Fault | str) -> None:
+        super().__init__(*faults)
+        self.exported = exported
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.exported, *self.faults)
 
 
 def export(
@@ -70,8 +89,14 @@ def export(
     name: str = "Model",
     check: bool = True,
     preprocessing: Preprocessing | None = None,
+    formats: str | Iterable[str] = (),
+    graph: Graph | None = None,
 ) -> Exported:
     """Write `path` (a `.py`) and its `.pt`; nothing is left there unless both are whole and, with `check`, verified.
+
+    Other formats stand beside them, under the same name with an ending of their own. Each was compared with the model on
+    random inputs of several batch sizes. They hold the model alone: `prepare` and `restore` of the `.py` stay outside, so
+    whoever runs them standardises inputs, and takes outputs back to their units, as these functions do.
 
     Args:
         source: text from `nas.codegen.source`.
@@ -83,10 +108,14 @@ def export(
         name: of the class.
         check: False leaves the trying to `verify`, which does many at once.
         preprocessing: what was done to the data, for the functions `prepare` and `restore` of the file.
+        formats: of `onnx`, `torch-export` and `safetensors`; for the packages they need, install `hourglass-nas[onnx]`.
+        graph: of the source, so that a format's refusal can name the operator.
     Raises:
-        NasError: `path` is not a `.py` or cannot be written.
+        NasError: `path` is not a `.py` or cannot be written; there is no such format, or its packages are missing.
         WorkFailed: the weights do not fit, or the fresh interpreter found something else than this one.
+        FormatsRefused: formats that cannot hold the model; all the rest was written.
     """
+    asked = other_formats.wanted(formats)
     target = Path(path)
     if target.suffix != ".py":
         raise NasError(f"an export is a `.py` file with its weights beside it, got `{target}`")
@@ -110,13 +139,26 @@ def export(
         torch.save(model.state_dict(), draft.weights_path)
         if check:
             (draft,) = verify([draft])
-        placed = replace(draft, source_path=target, weights_path=target.with_suffix(".pt"))
+        subject = writing.Subject(
+            model, lambda: build(source, name), lambda n: writing.random_inputs(example_shapes, n), graph
+        )
+        written, refusals = _in_formats(asked, subject, draft.source_path)
+        placed = replace(
+            draft,
+            source_path=target,
+            weights_path=target.with_suffix(".pt"),
+            formats=tuple(replace(one, path=target.with_name(one.path.name)) for one in written),
+        )
+        for one in placed.formats:
+            os.replace(folder / one.path.name, one.path)
         os.replace(draft.weights_path, placed.weights_path)
         os.replace(draft.source_path, placed.source_path)
     except OSError as error:
         raise NasError(f"`{target}` cannot be written: {error.strerror}; give another path") from None
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+    if refusals:
+        raise FormatsRefused(placed, *refusals)
     return placed
 
 
@@ -209,6 +251,20 @@ def _tried_here(
         shapes_text = ", ".join(str(tuple(x.shape)) for x in inputs)
         raise WorkFailed(f"the model does not run on inputs of shape {shapes_text}: {error}") from None
     return model, inputs, result if isinstance(result, tuple) else (result,)
+
+
+def _in_formats(
+    formats: Sequence[Format], subject: writing.Subject, beside: Path
+) -> tuple[tuple[Written, ...], tuple[str, ...]]:
+    """The files that were written beside `beside`, and what the formats say that refused."""
+    written, refusals = [], []
+    for one in formats:
+        path = beside.with_suffix(other_formats.FORMATS[one.name])
+        try:
+            written.append(writing.write(one, subject, path))
+        except writing.Refused as problem:
+            refusals.append(f"`{path.name}` is not written: {problem}")
+    return tuple(written), tuple(refusals)
 
 
 def _with_torch(text: str) -> str:

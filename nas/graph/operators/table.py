@@ -93,6 +93,8 @@ class Operator:
         keeps_zero: `(attrs) -> ` whether zero inputs give a zero result, in training too.
         random: draws fresh numbers in training, so equal calls are not equal values.
         view: the result shares its input's memory.
+        unexportable: `{format: why}` for the formats of an export (`onnx`, `torch-export`, `safetensors`) that cannot hold
+            it; a test holds this against the truth.
     """
 
     name: str
@@ -112,6 +114,7 @@ class Operator:
     keeps_zero: Callable[[Attributes], bool] = field(default=lambda attrs: False)
     random: bool = False
     view: bool = False
+    unexportable: Mapping[str, str] = field(default_factory=dict, hash=False)
 
 
 TABLE: dict[str, Operator] = {}
@@ -133,6 +136,8 @@ def register_own(operator: Operator, text: str) -> None:
     if _OWN.get(operator.name) == text:
         return
     if operator.name in _OWN:
-        raise ValueError(f"operator `{operator.name}` has another definition already; rename one, or begin a new process")
+        raise ValueError(
+            f"operator `{operator.name}` has another definition already; rename one, or begin a new process"
+        )
     register(operator)
     _OWN[operator.name] = text
