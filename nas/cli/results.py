@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ from nas.cli.options import add_engine, add_json, columns, engine_of, picture, p
 from nas.errors import ExperimentError, StudyError
 
 if TYPE_CHECKING:
+    from nas.codegen import Exported
     from nas.experiment import Search
     from nas.pareto.confirmation import Confirmation, Confirmed, Split
     from nas.study.objectives import Objective
@@ -124,34 +126,55 @@ def run_report(options: argparse.Namespace) -> int:
 
 
 def add_export(parser: argparse.ArgumentParser) -> None:
+    from nas.codegen.formats import FORMATS
+
     parser.add_argument("directory", type=Path, help="of the search")
     which = parser.add_mutually_exclusive_group(required=True)
     which.add_argument("--trial", type=int, metavar="N", help="its number")
     which.add_argument("--knee", action="store_true", help="the knee of the frontier")
     which.add_argument("--best", metavar="OBJECTIVE", help="the frontier's best by one objective, such as accuracy")
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="MODEL.py")
+    for name, ending in FORMATS.items():
+        what = f"write MODEL{ending} too, checked against MODEL.py; without its `prepare` and `restore`"
+        parser.add_argument(f"--{name}", dest="formats", action="append_const", const=name, default=[], help=what)
     add_json(parser)
     parser.set_defaults(run=run_export)
 
 
 def run_export(options: argparse.Namespace) -> int:
+    from nas.codegen.exported import FormatsRefused
     from nas.experiment import open_search
 
     if options.output.suffix != ".py":
         raise ExperimentError(f"-o takes a .py file; its weights go beside it as .pt. Got `{options.output}`")
     found = open_search(options.directory)
     trial = _chosen(found, options)
-    written = found.export(trial, options.output)
-    if options.json:
+    try:
+        _print_export(found, trial, found.export(trial, options.output, options.formats), options.json)
+    except FormatsRefused as refused:
+        _print_export(found, trial, refused.exported, options.json)
+        raise
+    return 0
+
+
+def _print_export(found: Search, trial: TrialRecord, written: Exported, json: bool) -> None:
+    if json:
         shown = {"source": str(written.source_path), "weights": str(written.weights_path), "params": written.params}
-        print_json({**shown, "trial": trial.number, "trained": found.trains, "verified": written.verified})
-        return 0
+        shown |= {"trial": trial.number, "trained": found.trains, "verified": written.verified}
+        print_json({**shown, "formats": [{**asdict(one), "path": str(one.path)} for one in written.formats]})
+        return
     weights = "" if found.trains else "; the weights are drawn, for this search trained none"
     print(
         f"{written.source_path} and {written.weights_path}: trial {trial.number}, {written.params:,} parameters{weights}; "
         "a fresh interpreter with torch alone repeated its outputs bit for bit"
     )
-    return 0
+    for one in written.formats:
+        if one.difference:
+            print(
+                f"{one.path}: its outputs differ by {one.difference:.2g} of the largest; {one.tolerance:g} is accepted"
+            )
+        else:
+            print(f"{one.path}: its outputs are the same bit for bit")
 
 
 def _chosen(found: Search, options: argparse.Namespace) -> TrialRecord:

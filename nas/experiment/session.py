@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -51,7 +51,8 @@ class Search:
 
     def record(self) -> StudyRecord:
         """Every trial, as of now."""
-        return read_study(self.directory)
+        found = read_study(self.directory)
+        return replace(found, trials=tuple(replace(trial, exporter=self.export) for trial in found.trials))
 
     def front(self) -> Front:
         """The Pareto frontier. Raises: ParetoError: no candidate is complete yet."""
@@ -128,27 +129,36 @@ class Search:
         draw_frontier(self.front(), target, published=self.published(), confirmation=self.confirmation())
         return target
 
-    def export(self, trial: TrialRecord | int, path: str | Path) -> Exported:
+    def export(self, trial: TrialRecord | int, path: str | Path, formats: str | Iterable[str] = ()) -> Exported:
         """Write a trial as plain PyTorch: `path` and, beside it, its weights as `.pt`; verified in a fresh interpreter.
 
         Beside `load()` the file has `prepare(x)` and `restore(y)` where the task standardised inputs or targets.
         The weights are those of the search; where they were not kept, the trial is trained again from its seed. Where the
         search trained nothing (see `trains`), they are drawn with that seed, as the file's header says.
 
-        Raises: NasError: the file cannot be written; WorkFailed: training again or the verification fails.
+        Args:
+            formats: of `onnx`, `torch-export`, `safetensors`, written beside them; they hold the model alone, so `prepare`
+                and `restore` stay outside. See `nas.codegen.export`.
+        Raises: NasError: the file cannot be written, or a format's package is missing; WorkFailed: training again or the
+            verification fails; FormatsRefused: formats that cannot hold the model, after the rest was written.
         """
-        from nas.codegen import export
+        from nas.codegen import export, source
+        from nas.codegen.formats import wanted
 
+        formats = tuple(one.name for one in wanted(formats))  # before anything is trained
         chosen = self.trial(trial) if isinstance(trial, int) else trial
+        architecture = self.architecture(chosen)
         return export(
-            self.source(chosen),
+            source(architecture.graph),
             self.weights(chosen) if self.trains else None,
             _with_folder(path),
             self.space.input_shapes,
             self._facts(chosen),
             params=chosen.costs["params"],
             seed=chosen.seed,
-            preprocessing=self._preprocessing(self.architecture(chosen).members),
+            preprocessing=self._preprocessing(architecture.members),
+            formats=formats,
+            graph=architecture.graph,
         )
 
     def weights(self, trial: TrialRecord) -> dict[str, Any]:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from nas.errors import StudyError
 from nas.study.candidate import Candidate, Genotype, Outcome, Report, State
 from nas.study.directory import Settings, location, read_settings
 from nas.study.objectives import Constraint, Goal, Objective
 
 if TYPE_CHECKING:
+    from nas.codegen import Exported
     from nas.study.entry import Entry
 
 
@@ -27,6 +29,7 @@ class TrialRecord:
         curve: the reports in order.
         message: why, for one that did not complete.
         origin: `sampler`, `random`, `seed:NAME`, `mutation of 12`, …
+        exporter: writes it to a path in formats; a search gives it to its trials.
     """
 
     number: int
@@ -43,6 +46,15 @@ class TrialRecord:
     seed: int
     message: str
     origin: str
+    exporter: Callable[[TrialRecord, str | Path, str | Iterable[str]], Exported] | None = field(
+        default=None, repr=False, compare=False
+    )
+
+    def export(self, path: str | Path, formats: str | Iterable[str] = ()) -> Exported:
+        """Write it as plain PyTorch, as `Search.export` does. Raises: StudyError: it was read without its search."""
+        if self.exporter is None:
+            raise StudyError(f"trial {self.number} was read without its search; take it from `nas.open_search(…)`")
+        return self.exporter(self, path, formats)
 
 
 @dataclass(frozen=True)
