@@ -2,6 +2,7 @@
 
 from nas.graph.operators import (
     activations,
+    arithmetic,
     gates,
     kan,
     linear,
@@ -23,6 +24,7 @@ __all__ = [
     "Operator",
     "Weight",
     "activations",
+    "arithmetic",
     "gates",
     "kan",
     "linear",

@@ -8,14 +8,14 @@ from nas.graph.types import Axis, TensorType
 
 
 def _infer_add(types: Types, attrs: Attributes) -> TensorType:
-    return _same("+", types)
+    return agreed("+", types)
 
 
 def _infer_multiply(types: Types, attrs: Attributes) -> TensorType:
-    return _same("*", types)
+    return agreed("*", types)
 
 
-def _same(op: str, types: Types) -> TensorType:
+def agreed(op: str, types: Types) -> TensorType:
     """The one type that all agree on, with the factors that any of them knows, so that the order does not matter."""
     joined = types[0]
     for other in types[1:]:

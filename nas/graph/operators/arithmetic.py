@@ -1,0 +1,56 @@
+"""Arithmetic between a tensor and a fixed number, and the quotient of two tensors."""
+
+from __future__ import annotations
+
+from nas.graph.operators.axes import same_type
+from nas.graph.operators.sums import agreed
+from nas.graph.operators.table import Argument, Operator, register
+
+
+def _shifted(tensor: str, by: float) -> str:
+    return f"{tensor} - {-by!r}" if by < 0 else f"{tensor} + {by!r}"
+
+
+register(
+    Operator(
+        name="times",
+        equation="y = by · x",
+        doc="A tensor times a fixed number; written `0.5 * x`, `x / 2`, `-x`.",
+        arguments=(Argument("by", "float", "the factor"),),
+        infer=same_type,
+        forward=lambda types, attrs, out, module, args: f"{args[0]} * {attrs['by']!r}",
+        keeps_zero=lambda attrs: True,
+    )
+)
+register(
+    Operator(
+        name="plus",
+        equation="y = x + by",
+        doc="A tensor plus a fixed number; written `x + 1`, `x - 0.5`.",
+        arguments=(Argument("by", "float", "the term"),),
+        infer=same_type,
+        forward=lambda types, attrs, out, module, args: _shifted(args[0], attrs["by"]),
+        keeps_zero=lambda attrs: attrs["by"] == 0,
+    )
+)
+register(
+    Operator(
+        name="divide",
+        equation="y = x₁ ⊘ x₂",
+        doc="The elementwise quotient of two tensors with equal axes; written `x / y`.",
+        arity=(2, 2),
+        infer=lambda types, attrs: agreed("/", types),
+        forward=lambda types, attrs, out, module, args: " / ".join(args),
+    )
+)
+register(
+    Operator(
+        name="power",
+        equation="y = x ^ by, elementwise",
+        doc="A tensor to a fixed power; written `x ** 2`. Of negative numbers only whole powers exist.",
+        arguments=(Argument("by", "float", "the exponent"),),
+        infer=same_type,
+        forward=lambda types, attrs, out, module, args: f"{args[0]} ** {attrs['by']!r}",
+        keeps_zero=lambda attrs: bool(attrs["by"] > 0),
+    )
+)
