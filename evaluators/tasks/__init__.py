@@ -4,7 +4,7 @@ from evaluators.tasks.arrays import task_from_arrays
 from evaluators.tasks.criteria import Criterion, CrossEntropy, Reconstruction, SquaredError
 from evaluators.tasks.load import file_of, load_subject, load_task
 from evaluators.tasks.shipped import TASKS
-from evaluators.tasks.task import Data, Resident, SealedSplit, Split, Standardised, Task, Tensors
+from evaluators.tasks.task import Data, Field, Resident, SealedSplit, Split, Standardised, Task, Tensors
 from evaluators.tasks.user_file import OwnEvaluator
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "Criterion",
     "CrossEntropy",
     "Data",
+    "Field",
     "OwnEvaluator",
     "Reconstruction",
     "Resident",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any, Literal, get_args
 
@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evaluators.tasks.criteria import Criterion, CrossEntropy, SquaredError
+from evaluators.tasks.fields import coded
 from evaluators.tasks.splits import divide
 from evaluators.tasks.task import Data, SealedSplit, Split, Standardised, Task
 from nas.errors import TaskError, nearest
@@ -40,6 +41,7 @@ def task_from_arrays(
     missing: Missing = "error",
     criterion: Criterion | None = None,
     features: Sequence[str] = (),
+    fields: Mapping[str, Array] | None = None,
 ) -> Task:
     """A task over arrays in memory; splits and standardisation are made here, from the training part alone.
 
@@ -60,6 +62,8 @@ def task_from_arrays(
         missing: NaN in an input is an `error`, or becomes the `mean` of its place over the training samples.
         criterion: a user's own loss and metrics.
         features: names of the columns of the only input, for those who read an exported model.
+        fields: name → `(n,)` or `(n, k)` words or whole numbers, each column a category. They become the last input: codes
+            from 0 in the order of the sorted words, for embeddings.
     Raises: TaskError: lengths disagree, a number is missing or not finite, there are too few samples or classes, an option
         is out of range.
     """
@@ -69,7 +73,7 @@ def task_from_arrays(
     listed = [inputs] if isinstance(inputs, np.ndarray) else list(inputs)
     gaps = missing == "mean"
     arrays = [_numbers(np.asarray(array), f"input {number}", name, gaps) for number, array in enumerate(listed)]
-    if not arrays:
+    if not arrays and fields is None:
         raise TaskError(f"{name}: a task needs at least one input array")
     arrays = [array[:, None] if array.ndim == 1 else array for array in arrays]
     targets = np.asarray(targets)
@@ -81,6 +85,7 @@ def task_from_arrays(
     if features and [len(features)] != [array.shape[1] if array.ndim == 2 else 0 for array in arrays]:
         shapes = " and ".join(str(list(array.shape)) for array in arrays)
         raise TaskError(f"{name}: `features` names {len(features)} columns of one input, the inputs are {shapes}")
+    codes, categories = (None, ()) if fields is None else coded(fields, len(targets), name)
     kind = kind or _guessed(targets)
     classes: tuple[str, ...] = ()
     if kind == "classification":
@@ -98,17 +103,19 @@ def task_from_arrays(
         seed=split_seed,
         name=name,
     )
-    data = prepare(arrays, targets, parts, standardise=standardise, regression=not classes, name=name)
+    data = prepare(arrays, targets, parts, codes=codes, standardise=standardise, regression=not classes, name=name)
+    words = ", ".join(f"{field.name} ({len(field.words)} words)" for field in categories)
     return Task(
         name=name,
-        doc=doc or f"{kind} of {len(targets)} samples",
+        doc=doc or f"{kind} of {len(targets)} samples" + (f"; fields: {words}" if words else ""),
         kind=kind,
-        inputs=tuple(array.shape[1:] for array in arrays),
+        inputs=tuple(array.shape[1:] for array in data.train.inputs),
         outputs=((len(classes),) if classes else targets.shape[1:],),
         criterion=criterion or (CrossEntropy(len(classes)) if classes else SquaredError()),
         load=partial(_itself, data),
         classes=classes,
         features=tuple(map(str, features)),
+        fields=categories,
     )
 
 
@@ -117,6 +124,7 @@ def prepare(
     targets: Array,
     parts: dict[str, NDArray[np.int64]],
     *,
+    codes: Array | None = None,
     standardise: Standardise | None = None,
     regression: bool = False,
     name: str = "data",
@@ -127,6 +135,7 @@ def prepare(
         arrays: `(n, ...)` each; NaN becomes the mean of its place over the training samples.
         targets: `(n,)` class numbers, or `(n, ...)` quantities where `regression`.
         parts: as `divide` gives.
+        codes: `(n, fields)` whole numbers, the last input, which stay as they are.
     Raises: TaskError: a regression target that never varies in the training part.
     """
     train = parts["train"]
@@ -140,6 +149,9 @@ def prepare(
             array, centre, spread = _standardised(array, train, mode == "columns")
         scaled.append(array)
         done.append(Standardised(centre, spread, fill))
+    if codes is not None:
+        scaled.append(codes)
+        done.append(Standardised())
     scale = np.ones((), np.float32)
     mean: Array | None = None
     if regression:

@@ -38,14 +38,24 @@ class Criterion(Protocol):
 class CrossEntropy:
     """Classification: logits of any shape with `n_classes` numbers against class indices `(n,)`.
 
-    `balanced_accuracy` is the mean recall of the classes that occur.
+    `balanced_accuracy` is the mean recall of the classes that occur. With `auc`, of two classes, the area under the ROC
+    curve is the headline: how often a sample of class 1 has the larger odds, of all pairs of one of each class; ½ where
+    a class does not occur.
     """
 
     n_classes: int
+    auc: bool = False
 
     @property
     def metrics(self) -> Mapping[str, Direction]:
-        return {"accuracy": "maximize", "balanced_accuracy": "maximize", "error": "minimize", "loss": "minimize"}
+        area: dict[str, Direction] = {"auc": "maximize"} if self.auc else {}
+        return {
+            **area,
+            "accuracy": "maximize",
+            "balanced_accuracy": "maximize",
+            "error": "minimize",
+            "loss": "minimize",
+        }
 
     def loss(self, output: Tensor, target: Tensor, label_smoothing: float = 0.0) -> Tensor:
         from torch.nn.functional import cross_entropy
@@ -65,7 +75,19 @@ class CrossEntropy:
         accuracy, balanced, loss = torch.stack(
             [right.double().mean(), recall, self.loss(logits, target).double()]
         ).tolist()
-        return {"accuracy": accuracy, "balanced_accuracy": balanced, "error": 1.0 - accuracy, "loss": loss}
+        area = {"auc": _area(logits[:, 1] - logits[:, 0], target == 1)} if self.auc else {}
+        return {**area, "accuracy": accuracy, "balanced_accuracy": balanced, "error": 1.0 - accuracy, "loss": loss}
+
+
+def _area(scores: Tensor, positive: Tensor) -> float:
+    """Share of the pairs that `scores` put in their order, a tie counting ½ (Mann & Whitney 1947)."""
+    import torch
+
+    high, low = scores[positive], scores[~positive].sort().values
+    if not len(high) or not len(low):
+        return 0.5
+    ranks = torch.searchsorted(low, high) + torch.searchsorted(low, high, right=True)
+    return float(ranks.double().mean()) / (2 * len(low))
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,7 @@ def task_from_csv(
     features: Sequence[str] | None = None,
     drop: Sequence[str] = (),
     categorical: Sequence[str] = (),
+    fields: Sequence[str] = (),
     groups: str | None = None,
     split: str | None = None,
     missing: Literal["error", "drop", "mean"] = "error",
@@ -47,6 +48,7 @@ def task_from_csv(
         features: columns to predict from; None: all others.
         drop: columns to leave out.
         categorical: columns of words, turned into one column per word.
+        fields: columns of words, turned into codes for embeddings: the last input, beside that of the other features.
         groups: column with the group of each row; a group stays in one part.
         split: column of `train`, `validation`, `test`.
         missing: what to do with empty feature cells: say so (`error`), `drop` their rows, or put the column's `mean`
@@ -65,15 +67,23 @@ def task_from_csv(
             f"{path}: say which column to predict: `target: {table.header[-1]}`; it has {_listed(table.header)}"
         )
     special = [column for column in (target, groups, split) if column is not None]
-    for column in [*special, *(features or ()), *drop, *categorical]:
+    for column in [*special, *(features or ()), *drop, *categorical, *fields]:
         table.number(column)
+    for column in fields:
+        other = {target: "target", groups: "groups", split: "split"} | {
+            **dict.fromkeys(categorical, "categorical"),
+            **dict.fromkeys(drop, "drop"),
+        }
+        if column in other:
+            raise TaskError(f"{path}: column `{column}` cannot be among `fields` and `{other[column]}`; choose one")
     if features is None:
         features = [column for column in table.header if column not in special and column not in drop]
-    if not features or target in features:
+    features = [column for column in features if column not in fields]
+    if not (features or fields) or target in features:
         raise TaskError(
             f"{path}: `features` are one or more columns other than the target `{target}`, got {_listed(features)}"
         )
-    empty = _empty_cells(table, [target, *features])
+    empty = _empty_cells(table, [target, *features, *fields])
     if empty and missing == "drop":
         gone = {row for row, _ in empty}
         table = Table(table.path, table.header, [r for i, r in enumerate(table.rows) if i not in gone], table.delimiter)
@@ -83,7 +93,7 @@ def task_from_csv(
         raise TaskError(*_missing_faults(table, empty, target))
     columns, names = _columns(table, features, set(categorical))
     return task_from_arrays(
-        np.concatenate(columns, axis=1),
+        np.concatenate(columns, axis=1) if columns else (),
         _target(table, target, kind),
         name=path.name,
         kind=kind,
@@ -94,7 +104,8 @@ def task_from_csv(
         split_seed=split_seed,
         standardise=standardise,
         missing="mean" if missing == "mean" else "error",
-        features=names,
+        features=() if fields else names,
+        fields={field: np.array(table.cells(field)) for field in fields} or None,
     )
 
 

@@ -22,6 +22,7 @@ def task_from_npz(
     *,
     inputs: str | Sequence[str] = "x",
     target: str = "y",
+    fields: str | Sequence[str] = (),
     groups: str | None = None,
     split: str | None = None,
     kind: Kind | None = None,
@@ -37,12 +38,16 @@ def task_from_npz(
         path: the file. Instead of one array per name it may hold `NAME_train`, `NAME_test`, perhaps `NAME_validation`.
         inputs: name of the input array, or names of several.
         target: name of the array to predict.
+        fields: name of an array of words or whole numbers, or names of several, turned into codes for embeddings: the last
+            input. An array of two axes has a field in each column.
         groups: name of an array with the group of each sample.
         split: name of an array of `train`, `validation`, `test`.
         kind, test, validation, split_seed, standardise, missing: as in `task_from_arrays`.
     Raises: TaskError: the file or an array is missing or unreadable, or what `task_from_arrays` finds.
     """
     names = [inputs] if isinstance(inputs, str) else list(inputs)
+    coded = [fields] if isinstance(fields, str) else list(fields)
+    wanted = [*names, *coded, target]
     stored = _read(path)
     parted = [part for part in PARTS if f"{target}_{part}" in stored]
     if target not in stored and "train" in parted:
@@ -50,13 +55,10 @@ def task_from_npz(
             raise TaskError(
                 f"{path}: the arrays are divided already (`{target}_train`, …); `split` and `groups` do not apply"
             )
-        arrays = {
-            name: np.concatenate([_array(stored, f"{name}_{part}", path) for part in parted])
-            for name in [*names, target]
-        }
+        arrays = {name: np.concatenate([_array(stored, f"{name}_{part}", path) for part in parted]) for name in wanted}
         given: NDArray[Any] | None = np.concatenate([np.full(len(stored[f"{target}_{part}"]), part) for part in parted])
     else:
-        arrays = {name: _array(stored, name, path) for name in [*names, target]}
+        arrays = {name: _array(stored, name, path) for name in wanted}
         given = None if split is None else _array(stored, split, path)
     return task_from_arrays(
         [arrays[name] for name in names],
@@ -70,6 +72,7 @@ def task_from_npz(
         split_seed=split_seed,
         standardise=standardise,
         missing=missing,
+        fields={name: arrays[name] for name in coded} or None,
     )
 
 

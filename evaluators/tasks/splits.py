@@ -1,4 +1,4 @@
-"""Dividing samples into train, validation and test: by class, by group, or as the user says."""
+"""Dividing samples into train, validation and test: by class, by group, by time, or as the user says."""
 
 from __future__ import annotations
 
@@ -47,9 +47,7 @@ def divide(
         name: of the data, for messages.
     Raises: TaskError: shares out of range, too few samples, classes or groups; a part that `given` names is not known.
     """
-    for option, share in (("test", test), ("validation", validation)):
-        if isinstance(share, bool) or not isinstance(share, (int, float)) or not 0 < share < 1:
-            raise TaskError(f"{name}: `{option}` is a share between 0 and 1, such as 0.2, got {share!r}")
+    _check_shares(test, validation, name)
     if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
         raise TaskError(f"{name}: `split_seed` is a whole number from 0, got {seed!r}")
     if n < 3:
@@ -71,6 +69,23 @@ def divide(
                 f"{name}: class {missing[0]!r} has no training sample; too few samples, or an unlucky split"
             )
     return parts
+
+
+def divide_in_order(n: int, *, test: float = 0.2, validation: float = 0.2, name: str = "data") -> dict[str, Indices]:
+    """Sample numbers of `train`, `validation` and `test`, where the earliest learn and the latest test.
+
+    Raises: TaskError: shares out of range.
+    """
+    _check_shares(test, validation, name)
+    end = n - round(test * n)
+    begin = end - round(validation * end)
+    return {"train": np.arange(begin), "validation": np.arange(begin, end), "test": np.arange(end, n)}
+
+
+def _check_shares(test: float, validation: float, name: str) -> None:
+    for option, share in (("test", test), ("validation", validation)):
+        if isinstance(share, bool) or not isinstance(share, (int, float)) or not 0 < share < 1:
+            raise TaskError(f"{name}: `{option}` is a share between 0 and 1, such as 0.2, got {share!r}")
 
 
 def _given(given: NDArray[Any], name: str) -> dict[str, Indices]:

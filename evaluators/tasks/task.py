@@ -126,6 +126,14 @@ class Resident:
     target_scale: Tensor
 
 
+@dataclass(frozen=True)
+class Field:
+    """A categorical column: its code `i`, from 0, stands for `words[i]`."""
+
+    name: str
+    words: tuple[str, ...]
+
+
 @dataclass(frozen=True, eq=False)
 class Task:
     """Something to learn, and how well it was learnt.
@@ -133,7 +141,7 @@ class Task:
     Args:
         name: as the user wrote it.
         doc: one line for people.
-        kind: `classification`, `regression` or `denoising`.
+        kind: `classification`, `regression`, `denoising` or `forecasting`.
         inputs: shapes of one sample of each model input, without the batch.
         outputs: shapes of one sample of each model output; `(k,)` logits for k classes.
         criterion: loss and metrics; its first metric is the headline.
@@ -142,6 +150,7 @@ class Task:
             they are.
         classes: names of the classes in the order of the logits.
         features: names of the columns of the only input.
+        fields: the columns of the last input, which holds codes as whole numbers; empty: no input holds codes.
         source: where the data come from, for people.
     """
 
@@ -155,6 +164,7 @@ class Task:
     augment: Callable[[tuple[Tensor, ...], Generator], tuple[Tensor, ...]] | None = None
     classes: tuple[str, ...] = ()
     features: tuple[str, ...] = ()
+    fields: tuple[Field, ...] = ()
     source: str = ""
 
     @property
@@ -166,6 +176,11 @@ class Task:
     def headline(self) -> str:
         """The metric to optimise when nobody says which."""
         return next(iter(self.metrics))
+
+    @property
+    def vocabulary(self) -> tuple[int, ...]:
+        """How many words each of the `fields` has; an embedding needs as many rows."""
+        return tuple(len(field.words) for field in self.fields)
 
     @cached_property
     def data(self) -> Data:

@@ -28,6 +28,20 @@ def test_classification_against_sklearn() -> None:
     assert got["loss"] == pytest.approx(metrics.log_loss(target, logits.double().softmax(1), labels=range(5)), rel=1e-5)
 
 
+def test_area_under_the_roc_curve_against_sklearn() -> None:
+    generator = torch.Generator().manual_seed(0)
+    logits = torch.randint(0, 6, (400, 2), generator=generator).float()  # with many ties
+    target = torch.randint(0, 2, (400,), generator=generator)
+    criterion = CrossEntropy(2, auc=True)
+    got = criterion.measure(logits, target, ONE)
+    assert list(got) == list(criterion.metrics) == ["auc", *CrossEntropy(2).metrics]
+    assert got["auc"] == pytest.approx(metrics.roc_auc_score(target, logits[:, 1] - logits[:, 0]))
+    sure = torch.nn.functional.one_hot(target, 2).float()
+    assert criterion.measure(sure, target, ONE)["auc"] == 1
+    assert criterion.measure(-sure, target, ONE)["auc"] == 0
+    assert criterion.measure(logits, torch.ones_like(target), ONE)["auc"] == 0.5
+
+
 def test_logits_of_several_axes_are_flattened() -> None:
     logits, target = torch.randn(8, 2, 3), torch.arange(8) % 6
     assert CrossEntropy(6).loss(logits, target) == CrossEntropy(6).loss(logits.reshape(8, 6), target)

@@ -48,7 +48,7 @@ def test_another_split_seed_is_another_division() -> None:
     assert not np.array_equal(one.data.train.targets, two.data.train.targets)
 
 
-@pytest.mark.parametrize("name", ["mnist1d", "digits", "mnist5k", "diabetes"])
+@pytest.mark.parametrize("name", ["mnist1d", "digits", "mnist5k", "diabetes", "digits/graph", "clicks"])
 def test_training_inputs_are_standardised(name: str) -> None:
     x = load_task(name).data.train.inputs[0]
     assert abs(x.mean()) < 1e-5

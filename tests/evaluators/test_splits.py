@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evaluators.tasks.splits import divide
+from evaluators.tasks.splits import divide, divide_in_order
 from nas.errors import TaskError
 
 SHARES = st.floats(0.05, 0.6)
@@ -90,3 +90,14 @@ def test_too_few_samples() -> None:
         divide(2)
     with pytest.raises(TaskError, match="1 training samples cannot be divided further"):
         divide(3, given=np.array(["train", "test", "test"]))
+
+
+def test_in_order_the_latest_are_the_test() -> None:
+    parts = divide_in_order(100, test=0.1, validation=0.2)
+    assert {part: (int(where[0]), int(where[-1])) for part, where in parts.items()} == {
+        "train": (0, 71),
+        "validation": (72, 89),
+        "test": (90, 99),
+    }
+    with pytest.raises(TaskError, match=r"steps: `test` is a share between 0 and 1, such as 0\.2, got True"):
+        divide_in_order(100, test=True, name="steps")
