@@ -12,6 +12,7 @@ import toys
 from driving import create, evaluate, run
 
 from nas.errors import ExperimentError, StudyError
+from nas.space import space_from_text
 from nas.study.candidate import Candidate, Outcome, Report
 from nas.study.records import read_study
 from nas.study.study import Study
@@ -293,3 +294,35 @@ def test_a_search_that_was_interrupted_in_its_middle_can_be_asked_again(
     study.close()
     with Study.open(tmp_path, toys.conditional()) as again:
         assert again.n_finished == 12
+
+
+PATCHES = """
+space: patches
+inputs: {x: [features]}
+outputs: [targets]
+axes: [tokens, channels]
+choose:
+  patch: {int: [2, features // 4]}
+  width: [3, 4, 5, 6]
+require: [features % patch == 0]
+model: |
+  z = patchify(x, patch, into=[tokens, channels])
+  return linear(mean_pool(linear(z, width), axis=tokens), targets)
+seeds:
+  fits: {patch: 4, width: 4}
+  rejected here: {patch: 3, sizes: {features: 12}}
+  outside here: {patch: 16, sizes: {features: 784}}
+"""
+
+
+def test_published_designs_that_do_not_fit_the_task_are_passed_over_with_a_note(tmp_path: Path) -> None:
+    space = space_from_text(PATCHES).bind([[32]], [[2]])
+    study = create(tmp_path, space, trials=3)
+    candidate = study.ask()
+    assert candidate is not None and candidate.origin == "seed:fits"
+    later = study.ask()
+    assert later is not None and not later.origin.startswith("seed")
+    noted = {passed.origin: passed.rule for entry in study._entries for passed in entry.passed_over}
+    assert "features % patch == 0" in noted["seed:rejected here"]
+    assert noted["seed:outside here"] == "`patch` is an integer from 2 to 8; the genotype says 16"
+    study.close()

@@ -54,6 +54,7 @@ class ToySpace:
         self.file = f"{name}.yaml"
         self.operator_files: dict[str, str] = {}
         self.seeds = dict(seeds or {})
+        self.seed_sizes: dict[str, dict[str, int]] = {}
 
     def build(self, decider: Any) -> ToyDesign:
         genotype: dict[str, Value] = {}
