@@ -161,17 +161,17 @@ def test_an_operator_that_declared_nothing_is_found(tmp_path: Path) -> None:
     graph = chain("relu", "loops")
     with pytest.raises(FormatsRefused) as caught:
         export(source(graph), None, tmp_path / "model.py", [SHAPE], formats=EVERY, graph=graph)
-    first, second = (one.message for one in caught.value.faults)
-    assert first.startswith("`model.onnx` is not written: `loops` in `mix[1].gate` cannot be written: ")
-    assert second.startswith("`model.pt2` is not written: `loops` in `mix[1].gate` cannot be written: ")
-    assert "\n" not in first + second
-    assert "Traceback" not in first + second
+    why = "which operations run depends on the numbers that it is given, and the format holds one fixed sequence"
+    assert [one.message for one in caught.value.faults] == [
+        f"`{file}` is not written: `loops` in `mix[1].gate` cannot be written: {why}"
+        for file in ("model.onnx", "model.pt2")
+    ]
     assert names(tmp_path) == ["model.pt", "model.py", "model.safetensors"]
 
 
 @pytest.mark.usefixtures("looping")
 def test_without_a_graph_the_refusal_says_what_it_knows(tmp_path: Path) -> None:
-    message = "`model.pt2` is not written: [A-Za-z]*Data[A-Za-z]*: "
+    message = "^`model.pt2` is not written: which operations run depends on the numbers"
     with pytest.raises(FormatsRefused, match=message):
         export(source(chain("loops")), None, tmp_path / "model.py", [SHAPE], formats="torch-export")
     assert names(tmp_path) == ["model.pt", "model.py"]

@@ -163,6 +163,8 @@ def _reason(problem: BaseException) -> str:
     """The cause at the bottom, in one line."""
     while problem.__cause__ is not None:
         problem = problem.__cause__
+    if "DataDependent" in type(problem).__name__:
+        return "which operations run depends on the numbers that it is given, and the format holds one fixed sequence"
     lines = [line.strip() for line in str(problem).splitlines() if line.strip()]
     return f"{type(problem).__name__}: {lines[0]}" if lines else type(problem).__name__
 
