@@ -147,6 +147,8 @@ def run_show(options: argparse.Namespace) -> int:
         print(text(shown.graph))
         print(_costs(shown))
         print("\n".join(f"  {path} = {value}" for path, value in shown.genotype.items()))
+        for path, value in shown.solved.items():
+            print(f"  {path} = {value} (solved for)")
         if options.svg:
             print(f"drawing: {options.svg}")
     return 0
@@ -165,6 +167,7 @@ def _costs(shown: Architecture) -> str:
 def _described(shown: Architecture) -> dict[str, Any]:
     return {
         "genotype": dict(shown.genotype),
+        "solved": dict(shown.solved),
         "costs": shown.costs.as_dict(),
         "unused_params": shown.unused_params,
         "digest": shown.digest,
@@ -188,7 +191,7 @@ def run_sample(options: argparse.Namespace) -> int:
         if options.json:
             print(json.dumps(_described(drawn)))
             continue
-        decisions = " ".join(f"{path}={value}" for path, value in drawn.genotype.items())
+        decisions = " ".join(f"{path}={value}" for path, value in {**drawn.genotype, **drawn.solved}.items())
         print(
             f"{number:>3}  {drawn.costs.params:>12,} params  {drawn.costs.macs:>14,} MACs  {drawn.digest[:8]}  {decisions}"
         )

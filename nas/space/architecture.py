@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -19,6 +19,7 @@ class Architecture:
 
     Args:
         genotype: path → value, in the order in which the equations read them. Plain JSON.
+        solved: path → value of what is not chosen but follows from the genotype.
         domains: path → what the value was chosen from.
         graph: simplified.
         recipe: the space's training settings for this candidate.
@@ -32,6 +33,7 @@ class Architecture:
     recipe: Mapping[str, Any]
     members: int = 1
     allocated_params: int = 0
+    solved: Mapping[str, int] = field(default_factory=dict)
 
     @cached_property
     def costs(self) -> Costs:

@@ -57,7 +57,7 @@ def count(space: Space, seed: int = 0) -> Count:
     and the situations are few; by enumeration where the space is small. Elsewhere the mean over random ways of the
     product of the numbers of branches (Knuth 1975, "Estimating the Efficiency of Backtrack Programs").
     """
-    costly = any(rule.costly for rule in space.program.model.rules)
+    costly = space.program.solved is not None or any(rule.costly for rule in space.program.model.rules)
     rough = _estimate(space, Generator(seed), ROUGH_PROBES)
     if rough.value == inf:
         return rough
@@ -166,7 +166,7 @@ class _Counter:
         if not self.memoise:
             space.build(script)
             return
-        builder = Builder(space._input_types)
+        builder = Builder(space.input_types)
         run = _CountingRun(self, script, builder)
         run.top.locals.update((name, Tensor(i)) for i, name in enumerate(space.program.inputs))
         try:
@@ -184,7 +184,7 @@ class _CountingRun(Run):
 
     def __init__(self, counter: _Counter, script: _Script, builder: Builder) -> None:
         space = counter.space
-        super().__init__(space.program, space._axes, builder, script)
+        super().__init__(space.program, space.axes, builder, script)
         self.counter = counter
         self.script = script
         self.sharing = 0  # calls around this one whose decisions others may share

@@ -138,3 +138,17 @@ def another(domain: Domain, value: Value, rng: Generator) -> Value:
     position = rng.randrange(steps - 1)
     candidate = domain.nth(position)
     return candidate if candidate != value else domain.nth(steps - 1)
+
+
+def others(domain: Domain, value: Value, rng: Generator, most: int = 8) -> list[Value]:
+    """Values other than `value`: all where there are few, else the nearest ones and some at random."""
+    if isinstance(domain, Categorical):
+        rest = [option for option in domain.options if option != value]
+        return rest if len(rest) <= most else rng.sample(rest, most)
+    assert isinstance(value, int | float)
+    if domain.size <= most + 1:
+        return [domain.nth(k) for k in range(int(domain.size)) if domain.nth(k) != value]
+    step = domain.step or (domain.high - domain.low) / 20
+    near = [domain.snap(value + move * step) for move in (-1, 1)]
+    far = [domain.sample(rng) for _ in range(most - 2)]
+    return [other for other in dict.fromkeys([*near, *far]) if other != value]

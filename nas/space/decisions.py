@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from dataclasses import replace
 from typing import Any
 
 from nas.errors import Fault, Place, nearest
@@ -12,7 +13,8 @@ from nas.space.aliases import operator_hint
 from nas.space.arithmetic import error
 from nas.space.compiler import Compiler, Names
 from nas.space.domains import Categorical, Domain, Integer, Real, Value
-from nas.space.program import DecisionSpec, ElementSpec, Expression
+from nas.space.program import COSTS, DecisionSpec, ElementSpec, Expression, RuleSpec
+from nas.space.rules import RULES, compiled
 from nas.space.run import Frame
 from nas.space.syntax import parse_expression, text_of
 from nas.space.values import describe
@@ -20,6 +22,7 @@ from nas.space.yaml_tree import Tree
 
 _FORMS = "a list of values, {int: [low, high]} or {float: [low, high]}"
 _OPTIONS = {"choice": ("choice", "weights"), "int": ("int", "step", "log"), "float": ("float", "step", "log")}
+_SOLVE = ("solve", "int", "step")
 _RANGE = re.compile(r"([-+]?\d+(?:\.\d+)?)(?:\.\.\.?|…)([-+]?\d+(?:\.\d+)?)")
 _CALL = re.compile(r"[A-Za-z]\w*\s*\(")
 MAX_ELEMENTS = 1_000
@@ -56,8 +59,7 @@ class _Decision:
             return None
         kinds = [kind for kind in _OPTIONS if kind in tree.keys]
         if "solve" in tree.keys:
-            self.fault(tree, "`solve` is not part of the language yet")
-            return None
+            return self._solved(tree)
         if len(kinds) > 1:
             self.fault(tree, f"`{self.name}` has {' and '.join(f'`{kind}`' for kind in kinds)}; it takes one of them")
             return None
@@ -68,11 +70,8 @@ class _Decision:
             self.fault(tree, f"`{self.name}` is {_FORMS}{hint}")
             return None
         kind = kinds[0]
-        for key, (place, _) in tree.keys.items():
-            if key not in _OPTIONS[kind]:
-                hint = nearest(key, _OPTIONS[kind]) or f"; it has {', '.join(_OPTIONS[kind])}"
-                self.faults.append(Fault(f"`{self.name}` is of kind `{kind}` and has no `{key}`{hint}", place))
-                return None
+        if not self._only(tree, kind, _OPTIONS[kind]):
+            return None
         value = tree.keys[kind][1]
         if kind == "choice":
             if value.kind != "list":
@@ -80,6 +79,52 @@ class _Decision:
                 return None
             return self._choice(value, tree.get("weights"))
         return self._number(kind, value, tree)
+
+    def _only(self, tree: Tree, kind: str, options: tuple[str, ...]) -> bool:
+        """Whether nothing stands here that does not belong to the kind."""
+        for key, (place, _) in tree.keys.items():
+            if key not in options:
+                hint = nearest(key, options) or f"; it has {', '.join(options)}"
+                self.faults.append(Fault(f"`{self.name}` is of kind `{kind}` and has no `{key}`{hint}", place))
+                return False
+        return True
+
+    # ------------------------------------------------------------------ solved values
+
+    def _solved(self, tree: Tree) -> DecisionSpec | None:
+        if self.names.inside:
+            self.fault(tree, f"a value is solved for the whole architecture; `{self.name}` belongs in the top `choose`")
+            return None
+        if not self._only(tree, "solve", _SOLVE):
+            return None
+        bounds = tree.get("int")
+        if bounds is None:
+            self.fault(tree, f'`{self.name}` is solved between bounds: {{solve: "params <= budget", int: [low, high]}}')
+            return None
+        rule = self._rule(tree.keys["solve"][1])
+        spec = self._number("int", bounds, tree)
+        if spec is not None:
+            spec.solve = rule
+        return spec if rule is not None else None
+
+    def _rule(self, item: Tree) -> RuleSpec | None:
+        """The rule of a solved value. Unlike other rules it draws what it reads: the value cannot do without."""
+        if item.kind != "scalar" or not isinstance(item.value, str):
+            self.fault(item, f'`solve` is a rule, such as "params <= budget"; this is {item.describe()}')
+            return None
+        before = len(self.faults)
+        text = text_of(item, self.lines)
+        node = parse_expression(text, self.faults)
+        if node is None:
+            return None
+        if not isinstance(node, RULES):
+            self.fault(item, "`solve` is a rule that says what must hold, such as params <= budget")
+            return None
+        rule = compiled(item, node, Compiler(text, replace(self.names, costs=True), self.faults, self.read))
+        if not rule.costly and not self.names.partial and len(self.faults) == before:
+            self.fault(item, f"`solve` bounds a cost, and this rule reads none of {', '.join(COSTS)}")
+            return None
+        return rule
 
     # ------------------------------------------------------------------ lists
 

@@ -38,6 +38,15 @@ def word(reading: Reading, key: str) -> str:
     return str(found.text)
 
 
+def one_solved(reading: Reading, decisions: dict[str, DecisionSpec]) -> None:
+    """A fault for every solved decision but the first: with several there is no largest value of each."""
+    solved = [spec for spec in decisions.values() if spec.solve]
+    for spec in solved[1:]:
+        first = solved[0]
+        where = f"`{first.name}` (line {first.place.line})"
+        reading.fault(spec.place, f"`{spec.name}` is solved, and so is {where}; a space solves for one value")
+
+
 Axes = dict[str, Place]  # names of axes and where they stand first
 
 

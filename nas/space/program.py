@@ -44,6 +44,7 @@ class DecisionSpec:
     needs: tuple[float, ...] = ()  # for each element, the block calls below this one that it cannot do without
     mentions: set[str] = field(default_factory=set)  # decisions in its bounds and bound arguments
     rule_only: bool = False  # no equation reads it, only rules do
+    solve: RuleSpec | None = None  # it is not chosen: it is the largest value that satisfies this rule
 
     @property
     def callable(self) -> bool:
@@ -58,7 +59,12 @@ class RuleSpec:
     place: Place
     holds: Expression
     early: tuple[str, Expression, bool] | None = None
-    costly: bool = False  # it reads a cost
+    mentions: frozenset[str] = frozenset()  # names in it
+
+    @property
+    def costly(self) -> bool:
+        """Whether it reads a cost."""
+        return not self.mentions.isdisjoint(COSTS)
 
 
 @dataclass
@@ -98,6 +104,11 @@ class Program:
     @property
     def decisions(self) -> dict[str, DecisionSpec]:
         return self.model.decisions
+
+    @cached_property
+    def solved(self) -> DecisionSpec | None:
+        """The decision that is solved for rather than chosen."""
+        return next((spec for spec in self.decisions.values() if spec.solve), None)
 
     @cached_property
     def calls(self) -> dict[str, frozenset[str]]:

@@ -49,6 +49,9 @@ def unread(
         rules = own_rules.union(*(reads[reader][2] for reader in readers))
         for decision, spec in decisions.items():
             spec.rule_only = decision not in read
+            if spec.rule_only and spec.solve:
+                reading.fault(spec.place, f"no equation reads the solved `{decision}`, so no cost depends on it")
+                continue
             if decision not in read and decision not in rules:
                 reading.fault(
                     spec.place, f"nothing reads the decision `{decision}`; use it in the equations or remove it"

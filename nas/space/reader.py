@@ -17,6 +17,7 @@ from nas.space.declarations import (
     ensemble,
     inputs,
     limits,
+    one_solved,
     seeds,
     share,
     sizes,
@@ -134,6 +135,7 @@ class _Reader:
         reserve(reading, axes, outputs, inner, names)
         top = _Scope()
         top.decisions = self._decisions(tree, names, top.read)
+        one_solved(reading, top.decisions)
         model = self._block(None, tree, tuple(axes), top, names)
         scopes = {"": top}
         blocks: dict[str, BlockSpec] = {}

@@ -12,6 +12,8 @@ from nas.space.reading import Reading
 from nas.space.syntax import parse_expression, text_of
 from nas.space.yaml_tree import Tree
 
+RULES = ast.Compare | ast.BoolOp | ast.IfExp | ast.UnaryOp | ast.Name  # expressions that can be one
+
 
 def rules(reading: Reading, tree: Tree, names: Names, read: set[str]) -> list[RuleSpec]:
     """The rules of a scope; `read` collects the decisions that they look at."""
@@ -39,18 +41,20 @@ def _rule(reading: Reading, item: Tree, names: Names, read: set[str]) -> RuleSpe
     node = parse_expression(text, reading.faults)
     if node is None:
         return None
-    if not isinstance(node, ast.Compare | ast.BoolOp | ast.IfExp | ast.UnaryOp | ast.Name):
+    if not isinstance(node, RULES):
         reading.fault(item, "a rule says what must hold, such as hidden < skip")
         return None
-    compiler = Compiler(text, names, reading.faults, read)
-    mentioned = {part.id for part in ast.walk(node) if isinstance(part, ast.Name)}
-    holds = compiler.expression(node)
-    rule = RuleSpec(item.text.strip(), item.place, holds, costly=bool(mentioned & set(COSTS)))
-    rule.early = _early(node, compiler)
+    rule = compiled(item, node, Compiler(text, names, reading.faults, read))
     looks = {*names.top, *names.block, *names.locals, *names.sized, *COSTS}
-    if not mentioned & looks and not names.partial and len(reading.faults) == before:
+    if not rule.mentions & looks and not names.partial and len(reading.faults) == before:
         reading.fault(item, "this rule reads no decision and no cost, so it says the same of every candidate")
     return rule
+
+
+def compiled(item: Tree, node: ast.expr, compiler: Compiler) -> RuleSpec:
+    """The rule that `item` holds and that was parsed to `node`."""
+    mentions = frozenset(part.id for part in ast.walk(node) if isinstance(part, ast.Name))
+    return RuleSpec(item.text.strip(), item.place, compiler.expression(node), _early(node, compiler), mentions)
 
 
 def _early(node: ast.expr, compiler: Compiler) -> tuple[str, Expression, bool] | None:

@@ -47,7 +47,7 @@ def space_schema() -> dict[str, Any]:
                 "additionalProperties": {"type": "integer", "minimum": 1},
                 "description": "Example sizes of the axes, used until a task binds them.",
             },
-            "choose": _choose("Decisions drawn once for the whole architecture."),
+            "choose": _choose("Decisions drawn once for the whole architecture.", [_SOLVED]),
             "share": _share(),
             "require": _require("Rules over decisions and costs (params, trainable_params, macs, activation_bytes)."),
             "limits": {
@@ -79,7 +79,16 @@ def space_schema() -> dict[str, Any]:
     }
 
 
-def _choose(description: str) -> dict[str, Any]:
+_SOLVED = {
+    "type": "object",
+    "required": ["solve", "int"],
+    "additionalProperties": False,
+    "properties": {"solve": {"type": "string"}, "int": _BOUNDS, "step": {"type": ["number", "string"]}},
+    "description": "The largest value that satisfies a rule such as `params <= budget`; it follows from the other decisions.",
+}
+
+
+def _choose(description: str, more: list[dict[str, Any]] | None = None) -> dict[str, Any]:
     words = {"anyOf": [{"enum": sorted(set(TABLE) - {"input"})}, {"type": _SCALAR}]}
     elements = {"type": "array", "minItems": 1, "items": words}
 
@@ -100,7 +109,7 @@ def _choose(description: str) -> dict[str, Any]:
     return {
         "type": "object",
         "propertyNames": _NAME,
-        "additionalProperties": {"oneOf": [elements, weighted, numbers("int"), numbers("float")]},
+        "additionalProperties": {"oneOf": [elements, weighted, numbers("int"), numbers("float"), *(more or ())]},
         "description": description,
     }
 

@@ -17,18 +17,19 @@ from nas.graph.simplify import simplify
 from nas.graph.types import Axis, TensorType
 from nas.space.architecture import Architecture
 from nas.space.binding import bound_sizes
-from nas.space.deciders import Crossover, Decider, GenotypeError, Mutation, Prefix, Random, Replay
-from nas.space.domains import Categorical, Domain, Value
+from nas.space.deciders import Crossover, Decider, GenotypeError, Mutation, Prefix, Random, Replay, others
+from nas.space.domains import Domain, Value
 from nas.space.program import Program
 from nas.space.run import Rejected, Run
+from nas.space.solve import solve
 from nas.space.values import AxisSize, Tensor, describe
 
 if TYPE_CHECKING:
     from nas.space.count import Count
 
 ASSUMED_SIZE = 64  # of an axis that neither a task nor the file's `sizes` gives a size
-MAX_DRAWS = 20_000
-MUTATIONS = 20  # tries to change something  # without one that is accepted
+MAX_DRAWS = 20_000  # without one that is accepted
+MUTATIONS = 20  # tries to change something
 MAX_STEPS = 600_000  # of all these draws together
 
 Genotype = Mapping[str, Value]
@@ -112,11 +113,11 @@ class Space:
         return tuple(self.sizes[axis] for axis in self.program.outputs)
 
     @cached_property
-    def _axes(self) -> dict[str, AxisSize]:
+    def axes(self) -> dict[str, AxisSize]:
         return {name: AxisSize(name, size) for name, size in self.sizes.items()}
 
     @cached_property
-    def _input_types(self) -> dict[str, TensorType]:
+    def input_types(self) -> dict[str, TensorType]:
         return {
             name: TensorType(tuple(Axis(axis, self.sizes[axis]) for axis in axes))
             for name, axes in self.program.inputs.items()
@@ -131,11 +132,15 @@ class Space:
             Rejected: a rule or a limit says no, or the pieces do not fit; with what was decided until then.
             SpaceError: with `strict`, instead of `Rejected` where the pieces do not fit.
             GenotypeError: a replayed genotype does not belong to the space.
+            SpaceError: the space solves for a value that cannot be solved for; see `nas.space.solve`.
         """
-        program = self.program
-        builder = Builder(self._input_types)
-        run = Run(program, self._axes, builder, decider)
-        top = run.top
+        if self.program.solved is not None:
+            return solve(self, self.program.solved, decider, strict)
+        return self.execute(Run(self.program, self.axes, Builder(self.input_types), decider), strict)
+
+    def execute(self, run: Run, strict: bool) -> Architecture:
+        """Carry out one run, as `build` says."""
+        program, builder, top = self.program, run.builder, run.top
         top.locals.update((name, Tensor(position)) for position, name in enumerate(program.inputs))
         try:
             run.watch(top)
@@ -225,7 +230,10 @@ class Space:
     def _rule_place(self, text: str) -> Place | None:
         """Where a rule stands that rejects."""
         blocks = (self.program.model, *self.program.blocks.values())
-        return next((rule.place for block in blocks for rule in block.rules if rule.text == text), None)
+        solved = self.program.solved
+        rules = [solved.solve] if solved is not None and solved.solve is not None else []
+        rules.extend(rule for block in blocks for rule in block.rules)
+        return next((rule.place for rule in rules if rule.text == text), None)
 
     def replay(self, genotype: Genotype, rng: Generator | None = None) -> Architecture:
         """The architecture of a genotype; with `rng`, of a partial one, the rest drawn until the rules accept.
@@ -246,7 +254,12 @@ class Space:
 
             built = self._until_accepted(decider, attempts=2_000)
         for path in genotype:
-            if path not in replay.used:
+            if path in built.solved:
+                if built.solved[path] != genotype[path]:
+                    raise GenotypeError(
+                        f"`{path}` is solved to be {built.solved[path]} here; it cannot be set to another value"
+                    )
+            elif path not in replay.used:
                 known = ", ".join(built.genotype)
                 hint = nearest(path, built.genotype) or f"; it has {known}"
                 raise GenotypeError(f"`{path}` is no decision of this architecture{hint}")
@@ -254,6 +267,7 @@ class Space:
 
     def mutate(self, genotype: Genotype, rng: Generator) -> Architecture:
         """A child with one decision or a few drawn anew, everything else kept where it still exists."""
+        genotype = self._chosen(genotype)
         paths = sorted(genotype)
         if not paths:
             return self.sample(rng)
@@ -267,19 +281,24 @@ class Space:
         try:
             child = self._until_accepted(decider, attempts=200)
             for _ in range(MUTATIONS):  # a decision at its limit has nothing else to be
-                if dict(child.genotype) != dict(genotype):
+                if dict(child.genotype) != genotype:
                     break
                 child = self._until_accepted(decider, attempts=200)
             return child
-        except SpaceError:
+        except NothingAccepted:
             return self.sample(rng)
 
     def crossover(self, first: Genotype, second: Genotype, rng: Generator) -> Architecture:
         """A child of two parents; the decisions of one block call come from the same one."""
         try:
             return self._until_accepted(lambda: Crossover(first, second, rng), attempts=100)
-        except SpaceError:
+        except NothingAccepted:
             return self.mutate(first, rng)
+
+    def _chosen(self, genotype: Genotype) -> dict[str, Value]:
+        """The genotype without what is solved for, as records hold it."""
+        solved = self.program.solved
+        return {path: value for path, value in genotype.items() if solved is None or path != solved.name}
 
     def neighbours(self, genotype: Genotype, rng: Generator) -> Iterator[Architecture]:
         """Accepted architectures that differ in one decision, in random order.
@@ -288,7 +307,8 @@ class Space:
         readable is drawn.
         """
         domains = self.replay(genotype).domains
-        moves = [(path, value) for path in genotype for value in _others(domains[path], genotype[path], rng)]
+        genotype = self._chosen(genotype)
+        moves = [(path, value) for path in genotype for value in others(domains[path], genotype[path], rng)]
         rng.shuffle(moves)
         for path, value in moves:
             try:
@@ -351,19 +371,6 @@ class Space:
             return self.build(Random(rng)).domains
         except Rejected:
             return None
-
-
-def _others(domain: Domain, value: Value, rng: Generator, most: int = 8) -> list[Value]:
-    if isinstance(domain, Categorical):
-        others = [option for option in domain.options if option != value]
-        return others if len(others) <= most else rng.sample(others, most)
-    assert isinstance(value, int | float)
-    if domain.size <= most + 1:
-        return [domain.nth(k) for k in range(int(domain.size)) if domain.nth(k) != value]
-    step = domain.step or (domain.high - domain.low) / 20
-    near = [domain.snap(value + move * step) for move in (-1, 1)]
-    far = [domain.sample(rng) for _ in range(most - 2)]
-    return [other for other in dict.fromkeys([*near, *far]) if other != value]
 
 
 def _plain(value: Any) -> Any:

@@ -28,6 +28,7 @@ class Candidate:
         costs: `params`, `trainable_params`, `macs`, `activation_bytes` and what else the space counts; known before training.
         recipe: the effective training settings: defaults, overridden by the experiment's, overridden by the space's.
         seed: for its weights and its data order; a function of the study's seed and `number`.
+        solved: path → value of what is not chosen but follows from the genotype, so that no sampler sees it.
         origin: where it came from: `sampler`, `seed:NAME`, `neighbour of 12`, `enumeration`.
         architecture: the space's architecture, in the driver's process only; neither compared nor written down.
     """
@@ -39,6 +40,7 @@ class Candidate:
     recipe: dict[str, Any]
     seed: int
     origin: str = "sampler"
+    solved: dict[str, int] = field(default_factory=dict)
     architecture: Any = field(default=None, compare=False, repr=False)
 
     def to_json(self) -> dict[str, Any]:
@@ -48,6 +50,11 @@ class Candidate:
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Candidate:
         return cls(**_taken(cls, data))
+
+    @property
+    def values(self) -> Genotype:
+        """Every decision with its value, chosen or solved for: what people and evaluators look at."""
+        return {**self.genotype, **self.solved}
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "architecture": None}
@@ -59,7 +66,7 @@ class Job:
 
     Args:
         number: the candidate's.
-        genotype: the candidate's.
+        genotype: the candidate's, and what was solved for.
         source: PyTorch source that defines the model's class.
         recipe: the effective training settings.
         seed: for weights and data order.

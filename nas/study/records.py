@@ -23,6 +23,7 @@ class TrialRecord:
     """One candidate and what came of it.
 
     Args:
+        genotype: path → value of every decision, those that were solved for last.
         state: an outcome's state, or `running`.
         values: the objectives as the user states them; None where the candidate did not complete.
         feasible: whether it completed and satisfies every constraint.
@@ -147,7 +148,7 @@ def _trial(goal: Goal, candidate: Candidate, curve: Iterable[Report], outcome: O
     return TrialRecord(
         number=candidate.number,
         state="running" if outcome is None else outcome.state,
-        genotype=candidate.genotype,
+        genotype=candidate.values,
         digest=candidate.digest,
         costs=candidate.costs,
         recipe=candidate.recipe,

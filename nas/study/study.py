@@ -181,6 +181,7 @@ class Study:
             recipe=self._proposals.recipe(design),
             seed=seed_of(self.settings.seed, number, "candidate"),
             origin=found.origin,
+            solved=dict(design.solved),
             architecture=design,
         )
         entry = Entry(candidate, found.values, found.domains, found.passed_over, found.counts)
@@ -196,7 +197,7 @@ class Study:
         design = self.architecture(candidate)
         return Job(
             number=candidate.number,
-            genotype=candidate.genotype,
+            genotype=candidate.values,
             source=source(design.graph),
             recipe=candidate.recipe,
             seed=candidate.seed,

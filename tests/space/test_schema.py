@@ -44,7 +44,8 @@ def test_what_the_reader_accepts_is_valid(space: Space) -> None:
     [
         "keys_missing", "keys_unknown", "keys_unknown_in_block", "keys_limits_in_block", "types_everywhere", "types_of_values",
         "space_name_with_blank", "inputs_bad_names", "choose_a_value", "choose_empty", "choose_nested_list", "choose_unknown_kind",
-        "choose_unknown_option", "choose_solve", "bounds_wrong_type", "yaml_a_list", "yaml_only_a_word", "rules_not_a_list", "sizes",
+        "choose_unknown_option", "solve_without_int", "solve_in_a_block", "solve_not_a_text",
+        "bounds_wrong_type", "yaml_a_list", "yaml_only_a_word", "rules_not_a_list", "sizes",
     ],
 )  # fmt: skip
 def test_what_is_plainly_wrong_is_invalid(name: str) -> None:

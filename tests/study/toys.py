@@ -37,6 +37,7 @@ class ToyDesign:
     recipe: dict[str, Any] = field(default_factory=dict)
     graph: Any = None
     members: int = 1
+    solved: dict[str, int] = field(default_factory=dict)
 
 
 class ToySpace:
