@@ -30,6 +30,7 @@ PIECES = [
     "0", "1e99", "-1", "x", "relu", "linear", "params", "targets", "features", "range", "lambda: 0", "**", "==", "=", "<", " if ",
     " else ", "return ", "for i in range(3):\n", "choose", "require", "share", "tied='a'", "axis=", "true", "null", "∑", "\u2028",
     "\x85", "\0", "\ud800", "__class__", ".real", "[0]", "10**18", "size(x, features)", "split(x, 2)", "zero", "identity",
+    "for t in ", "len(", "wire('er', 4, p=0.5, seed=0)", " - ", " / ", " ** 2", "-x", "sizes: {features: 3}",
 ]  # fmt: skip
 
 
@@ -87,6 +88,8 @@ def expressions() -> st.SearchStrategy[str]:
             "[]",
             "relu",
             "f",
+            "[x, x]",
+            "wire('ws', 6, k=2, p=0.5, seed=1)",
         ]
     )
 
@@ -96,7 +99,7 @@ def expressions() -> st.SearchStrategy[str]:
         )
         names = st.sampled_from(
             ["linear", "relu", "f", "g", "act", "layer_norm", "split", "size", "max", "round", "log2", "add", "concat", "mean_pool",
-             "patchify", "merge_axes", "split_axis", "flatten", "zero", "identity", "dropout", "conv", "reorder", "rename"]
+             "patchify", "merge_axes", "split_axis", "flatten", "len", "zero", "identity", "dropout", "conv", "reorder", "rename"]
         )  # fmt: skip
         words = st.sampled_from(
             ["", "", "axis=features", "bias=False", "tied='a'", "into=[tokens, features]", "axis=tokens", "into=tokens"]
@@ -122,6 +125,7 @@ def bodies() -> st.SearchStrategy[str]:
         st.builds("z += {}".format, expressions()),
         st.builds("a, b = {}".format, expressions()),
         st.builds("for i in range({}):\n    z = {}".format, expressions(), expressions()),
+        st.builds("for i in {}:\n    z = {}".format, expressions(), expressions()),
         st.builds("if {}:\n    z = {}\nelse:\n    z = x".format, expressions(), expressions()),
         st.builds("if {}:\n    return {}".format, expressions(), expressions()),
     )

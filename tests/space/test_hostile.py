@@ -109,6 +109,19 @@ EQUATIONS = {
     "semicolons": ("z = 1; import os" + RETURN, "no `import`"),
     "null": ("z = '\\0'" + RETURN, ""),
     "type comment": ("z = 1 # type: ignore[import]" + RETURN, ""),
+    "nested loops over lists": (
+        "a = [1]\nfor i in range(13):\n    a = a + a\nfor i in a:\n    for j in a:\n        z = 1" + RETURN, "more than 40,000 steps",
+    ),
+    "wide wiring": ('z = wire("er", 10**9, p=1, seed=0)' + RETURN, "an integer from 1 to 256"),
+    "dense wiring": ('z = wire("er", 256, p=1, seed=0)' + RETURN, "a list longer than 10,000"),
+    "many wirings": (
+        'for i in range(10000):\n    z = wire("ws", 256, k=2, p=1, seed=i)' + RETURN, "more than 40,000 steps",
+    ),
+    "huge seed of a wiring": ('z = wire("ba", 9, m=8, seed=10**18)' + RETURN, ""),
+    "many terms": ("for i in range(10000):\n    x = 1 - x" + RETURN, "limits: nodes"),
+    "huge factor": ("x = 1e18 * x * 1e18 / 1e-18" + RETURN, ""),
+    "tower of powers": ("x = x ** 9 ** 9 ** 9" + RETURN, "numbers end at 1e18"),
+    "lengths": ("z = len(len([[1]]))" + RETURN, "`len` takes a list"),
     "huge width": ("return linear(linear(x, 10**18), targets)", ""),
     "too many parts": ("z = split(x, 10**9)" + RETURN, "1 to 1024"),
 }  # fmt: skip

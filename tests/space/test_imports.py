@@ -8,8 +8,10 @@ import sys
 CODE = """
 import random, sys
 from nas.space import load_space, shipped_spaces
-for name in shipped_spaces():
-    drawn = load_space(name).sample(random.Random(0))
+for space in map(load_space, shipped_spaces()):
+    if "wire(" in space.text:  # draws with networkx
+        continue
+    drawn = space.sample(random.Random(0))
     drawn.costs, drawn.digest
 from nas.space.check import check
 from nas.space.schema import space_schema

@@ -5,10 +5,10 @@ from __future__ import annotations
 import random
 
 import pytest
-from small_spaces import Watched, small
+from small_spaces import SEARCHED, Watched, small
 
 from nas.errors import SpaceError
-from nas.space import Rejected, Space, Value, load_space, shipped_spaces
+from nas.space import Rejected, Space, Value, load_space
 from nas.space.deciders import Random
 
 
@@ -176,7 +176,7 @@ CELLS = small(
     choose="{depth: {int: [1, 6]}}",
     require='["params <= 2000", "macs < 3000", "1999.5 >= trainable_params"]',
 )
-SHIPPED = [load_space(name).bind([[6000]], [[10]]) for name in shipped_spaces() if name != "nasbench201"]
+SHIPPED = [load_space(name).bind([[6000]], [[10]]) for name in SEARCHED]
 LIMITED = [CELLS, *(space for space in SHIPPED if any(rule.early for rule in space.program.model.rules))]
 
 
