@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from case import FLAT, HALVED, IMAGE, MERGED, SEQUENCE, VOLUME, Case, cases, type_
 from cases_arithmetic import ARITHMETIC
+from moving_cases import MOVING
 
 __all__ = ["CASES", "FLAT", "HALVED", "IMAGE", "MERGED", "SEQUENCE", "VOLUME", "Case", "type_"]
 
@@ -120,4 +121,4 @@ _FIRST: list[Case] = [
     *cases("chebyshev_kan", SEQUENCE, n=3, degree=0, axis="tokens"),
 ]
 
-CASES: list[Case] = [*_FIRST, *ARITHMETIC]
+CASES: list[Case] = [*_FIRST, *ARITHMETIC, *MOVING]

@@ -64,9 +64,9 @@ def test_zeros_stay_zeros_exactly_where_declared(case: Case) -> None:
 @pytest.mark.parametrize("case", [case for case in CASES if TABLE[case.op].view], ids=str)
 def test_a_view_shares_memory(case: Case) -> None:
     graph = graph_of(case)
-    (x,) = examples(graph)
-    (out,) = Running(graph)(x)
-    assert out.untyped_storage().data_ptr() == x.untyped_storage().data_ptr()
+    inputs = examples(graph)
+    (out,) = Running(graph)(*inputs)
+    assert out.untyped_storage().data_ptr() == inputs[0].untyped_storage().data_ptr()
 
 
 @pytest.mark.parametrize("case", [case for case in CASES if not TABLE[case.op].random], ids=str)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import NamedTuple
 
 from nas.errors import ShapeError
@@ -32,22 +33,24 @@ def _cut(types: Types, attrs: Attributes) -> _Cut:
             "`channels` names the axis that is not cut"
         )
     for axis in cut:
-        if axis.size % size:
+        if axis.size % _side(axis, size):
             raise ShapeError(f"`patchify` needs a size that divides `{axis}` of {type_}, got {size}")
     if len(attrs["into"]) != 2:
         raise ShapeError(f"`patchify` takes two names as `into`, [tokens, channels], got {len(attrs['into'])}")
     return _Cut(cut, channels, at)
 
 
+def _side(axis: Axis, size: int) -> int:
+    """How much of an axis a patch takes: an axis of size 1 is not cut, so that a signal may be an image of width 1."""
+    return size if axis.size > 1 else 1
+
+
 def _infer(types: Types, attrs: Attributes) -> TensorType:
     cut, channels, _ = _cut(types, attrs)
     size = attrs["size"]
-    grid = tuple(axis.resized(axis.size // size) for axis in cut)
-    n_tokens = 1
-    for axis in grid:
-        n_tokens *= axis.size
-    depth = size ** len(cut) * (channels.size if channels else 1)
-    tokens = Axis(attrs["into"][0], n_tokens, grid if len(grid) > 1 else ())
+    grid = tuple(axis.resized(axis.size // _side(axis, size)) for axis in cut)
+    depth = prod(_side(axis, size) for axis in cut) * (channels.size if channels else 1)
+    tokens = Axis(attrs["into"][0], prod(axis.size for axis in grid), grid if len(grid) > 1 else ())
     return made_of("patchify", types[0], (tokens, Axis(attrs["into"][1], depth)))
 
 
@@ -58,7 +61,7 @@ def _forward(types: Types, attrs: Attributes, out: TensorType, module: str, args
     if channels and at != len(types[0].axes) - 1:
         x = f"{x}.movedim({at + 1}, -1)"
     tokens, depth = out.shape
-    if len(cut) == 1:
+    if sum(axis.size > 1 for axis in cut) < 2:
         return f"{x}.reshape(-1, {tokens}, {depth})"
     grid = [n for axis in cut for n in (axis.size // size, size)]
     pixels = [*grid, channels.size] if channels else grid
@@ -71,7 +74,8 @@ register(
         equation="y[token, :] = the numbers of one patch of x",
         doc=(
             "A signal [features] as windows of `size`, an image [height, width] or [height, width, channels] as "
-            "size × size patches, row by row; one token each. `split_axis(x, tokens)` gives the grid of an image back."
+            "size × size patches, row by row; one token each. Axes of size 1 are not cut. `split_axis(x, tokens)` gives the "
+            "grid of an image back, `unpatchify` the image."
         ),
         source="Dosovitskiy et al. 2020, arXiv:2010.11929",
         arguments=(
