@@ -205,3 +205,26 @@ def test_version_and_help_end_well(home: Path, capsys: pytest.CaptureFixture[str
             main(arguments)
         assert ended.value.code == 0
         assert "nas" in capsys.readouterr().out
+
+
+AS_IMAGE = """
+space: as-image
+inputs: {x: [height, width, channels]}
+outputs: [targets, ways]
+choose: {hidden: [3, 4, 5]}
+model: |
+  z = gelu(linear(flatten(x, into=targets), hidden))
+  return split_axis(linear(z, targets * ways), targets, ways, into=[targets, ways])
+"""
+
+
+def test_a_task_of_fewer_axes_is_searched_confirmed_and_exported(run: Any, home: Path) -> None:
+    (home / "as-image.yaml").write_text(AS_IMAGE)
+    (home / "rows.csv").write_text("\n".join(["a,b,kind", *(f"{i % 7},{i % 5},{'xyz'[i % 3]}" for i in range(60))]))
+    (home / "mine.yaml").write_text("space: as-image.yaml\ntask: {name: rows.csv, target: kind}\ndirectory: image\n")
+    run("search", "mine.yaml", "--trials", "2", "--epochs", "1", "--quiet")
+    search = nas.open_search("image")
+    assert search.space.sizes == {"height": 2, "width": 1, "channels": 1, "targets": 3, "ways": 1}
+    assert [trial.state for trial in search.record().trials] == ["complete"] * 2
+    run("confirm", "image", "--seeds", "1", "--quiet")
+    run("export", "image", "--knee", "-o", "model.py")
