@@ -9,7 +9,9 @@ from node_by_node import type_
 from nas.graph.builder import Builder
 from nas.graph.graph import Call, Graph
 
-_KINDS = ("mlp", "mlp", "act", "add", "multiply", "norm", "split", "concat", "tokens", "twice", "drop", "kan", "call")
+_KINDS = (
+    "mlp", "mlp", "act", "add", "multiply", "norm", "split", "concat", "tokens", "twice", "drop", "kan", "number", "call",
+)  # fmt: skip
 _POINTWISE = ("relu", "gelu", "tanh", "silu")
 
 
@@ -66,6 +68,8 @@ class _Program:
                 h = apply("linear", (apply("relu", (h,), scope=scope),), (6,), scope=scope, weights=key)
             elif kind == "drop":
                 h = apply(shape.choice(("dropout", "drop_path")), (x,), (self.rng.choice((0.1, 0.2)),), scope=scope)
+            elif kind == "number":
+                h = apply(shape.choice(("times", "plus")), (x,), (self.rng.choice((0.5, -2.0)),), scope=scope)
             elif kind == "kan":
                 h = apply("chebyshev_kan", (x,), (6,), {"degree": self.rng.choice((2, 3))}, scope, self.weights())
             else:
