@@ -26,7 +26,12 @@ from nas.graph.types import TensorType
 torch.set_num_threads(1)
 
 
-TYPES = (type_(features=4), type_(tokens=4, channels=6), type_(height=4, width=6, channels=2))
+TYPES = (
+    type_(features=4),
+    type_(tokens=4, channels=6),
+    type_(height=4, width=6, channels=2),
+    type_(parts=2, frequencies=2),
+)
 ARGUMENTS: dict[str, dict[str, Any]] = {
     "merge_axes": {"first": "height", "second": "width"},
     "split_axis": {"axis": "channels", "size": 2, "into": ["outer", "inner"]},
@@ -34,6 +39,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "cycle_shift": {"axis": "tokens"},
     "repeat": {"into": "copies"},
     "shift": {"by": 1},
+    "irfft": {"n": 2},
 }
 
 

@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
-from case import FLAT, IMAGE, MERGED, SEQUENCE, VOLUME, Case, cases, type_
+from math import prod
+
+from case import FLAT, HALVED, IMAGE, MERGED, SEQUENCE, VOLUME, Case, cases, type_
+
+from nas.graph.types import Axis, TensorType
+
+UNCOUNTED = {"rfft", "irfft"}
+"""torch's flop counter knows nothing of Fourier transforms; their MACs follow a rule of their own."""
+
+
+def _patches(tokens: tuple[Axis, ...], channels: int) -> TensorType:
+    """What `patchify` gives for a grid."""
+    return TensorType((Axis("tokens", prod(axis.size for axis in tokens), tokens), Axis("channels", channels)))
+
 
 MOVING: list[Case] = [
     *cases("slice", FLAT, SEQUENCE, start=1, stop=3),
@@ -48,4 +61,25 @@ MOVING: list[Case] = [
     *cases("patchify", type_(height=40, width=1, channels=1), size=5),
     *cases("patchify", type_(height=1, width=6, channels=2), size=3),
     *cases("patchify", type_(height=1, width=1), size=4),
+    *cases("unpatchify", SEQUENCE, size=2),
+    *cases("unpatchify", MERGED, _patches(HALVED.axes, 8), size=2, into=["rows", "columns", "values"]),
+    *cases("unpatchify", _patches(type_(height=8, width=1).axes, 5), size=5, into=["height", "width"]),
+    *cases("unpatchify", _patches(type_(height=1, width=3).axes, 8), size=2, cut=["height", "width"]),
+    *cases("resize", SEQUENCE, IMAGE, size=8),
+    *cases("resize", FLAT, size=3, over=["features"], mode="linear"),
+    *cases("resize", IMAGE, size=3, over=["channels", "width"], mode="linear"),
+    *cases("resize", IMAGE, size=9, over=["channels"], mode="linear"),
+    *cases("resize", VOLUME, size=5, over=["height", "width"], mode="linear"),
+    *cases("resize", VOLUME, size=5, over=["frames"]),
+    *cases("resize", type_(height=4, width=6), size=5, over=["height", "width"], mode="linear"),
+    *cases("unfold", FLAT, IMAGE, kernel=2),
+    *cases("unfold", SEQUENCE, MERGED, kernel=3, stride=2, axis="tokens", into="piece"),
+    *[case for op in ("dct", "idct") for case in cases(op, FLAT, IMAGE)],
+    *[case for op in ("dct", "idct") for case in cases(op, SEQUENCE, axis="tokens")],
+    *cases("rfft", FLAT, IMAGE),
+    *cases("rfft", SEQUENCE, axis="tokens", into="halves"),
+    *cases("irfft", type_(parts=2, features=4), n=6),
+    *cases("irfft", type_(parts=2, tokens=4, channels=3), n=7, axis="tokens"),
+    *cases("irfft", type_(tokens=4, halves=2, channels=3), n=4, parts="halves"),
+    *cases("irfft", type_(tokens=4, channels=3, halves=2), n=6, axis="tokens", parts="halves"),
 ]

@@ -13,8 +13,10 @@ from nas.graph.operators import (
     parts,
     patches,
     regularisers,
+    resampling,
     reshapes,
     scales,
+    spectral,
     sums,
     windows,
 )
@@ -39,8 +41,10 @@ __all__ = [
     "patches",
     "register",
     "regularisers",
+    "resampling",
     "reshapes",
     "scales",
+    "spectral",
     "sums",
     "windows",
 ]

@@ -68,6 +68,58 @@ def _forward(types: Types, attrs: Attributes, out: TensorType, module: str, args
     return f"{x}.reshape(-1, {', '.join(map(str, pixels))}).transpose(2, 3).reshape(-1, {tokens}, {depth})"
 
 
+class _Grid(NamedTuple):
+    """The patches as they lie in the tensor that they were cut from, and what is left of their depth for its channels."""
+
+    grid: tuple[Axis, ...]
+    sides: tuple[int, ...]
+    depth: int
+
+
+def _grid(types: Types, attrs: Attributes) -> _Grid:
+    type_, size = types[0], attrs["size"]
+    if len(type_.axes) != 2:
+        raise ShapeError(f"`unpatchify` takes [tokens, channels], got {type_}")
+    tokens, channels = type_.axes
+    grid = tokens.factors or (tokens,)
+    if len(grid) > 2:
+        raise ShapeError(f"`unpatchify` puts back patches of 1 or 2 axes, but `{tokens}` was merged from {len(grid)}")
+    cut = attrs["cut"]
+    if cut is None:
+        sides = tuple(_side(axis, size) for axis in grid)
+    else:
+        for name in cut:
+            position("unpatchify", TensorType(grid), name)
+        sides = tuple(size if axis.name in cut else 1 for axis in grid)
+    if channels.size % prod(sides):
+        raise ShapeError(f"`unpatchify` needs patches of {prod(sides)} numbers to divide `{channels}` of {type_}")
+    depth = channels.size // prod(sides)
+    return _Grid(grid, sides, depth)
+
+
+def _infer_back(types: Types, attrs: Attributes) -> TensorType:
+    grid, sides, depth = _grid(types, attrs)
+    names = attrs["into"]
+    if names is None:
+        names = (*(axis.name for axis in grid), types[0].names[1])
+    if len(names) != len(grid) + (len(names) > len(grid) or depth > 1):
+        raise ShapeError(
+            f"`unpatchify` of {types[0]} gives {len(grid) + 1} axes, the last of size {depth}, but `into` has {len(names)}"
+            " names; the last may be left out when its size is 1"
+        )
+    sizes = (*(axis.size * side for axis, side in zip(grid, sides, strict=True)), depth)
+    return made_of("unpatchify", types[0], [Axis(name, size) for name, size in zip(names, sizes, strict=False)])
+
+
+def _back(types: Types, attrs: Attributes, out: TensorType, module: str, args: list[str]) -> str:
+    grid, sides, depth = _grid(types, attrs)
+    x = args[0]
+    if sum(axis.size * side > 1 for axis, side in zip(grid, sides, strict=True)) > 1:
+        pixels = ", ".join(map(str, (*(axis.size for axis in grid), *sides, depth)))
+        x = f"{x}.reshape(-1, {pixels}).transpose(2, 3)"
+    return f"{x}.reshape(-1, {', '.join(map(str, out.shape))})"
+
+
 register(
     Operator(
         name="patchify",
@@ -85,6 +137,27 @@ register(
         ),
         infer=_infer,
         forward=_forward,
+        keeps_zero=lambda attrs: True,
+    )
+)
+register(
+    Operator(
+        name="unpatchify",
+        equation="y = x of z = patchify(x, size)",
+        doc=(
+            "The signal or image that `patchify` cut, from one token for each patch; how the patches lie is known from the "
+            "type of their axis. The channels come last."
+        ),
+        source="He et al. 2021, arXiv:2111.06377",
+        arguments=(
+            Argument("size", "size", "the side of a patch"),
+            Argument(
+                "into", "axes", "the names of the new axes, without the channels if they have size 1", default=None
+            ),
+            Argument("cut", "axes", "the axes that were cut; by default those of more than one patch", default=None),
+        ),
+        infer=_infer_back,
+        forward=_back,
         keeps_zero=lambda attrs: True,
     )
 )
