@@ -7,6 +7,7 @@ counts as several calls, which keeps the source right for every scope that a gra
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -45,6 +46,12 @@ class Step:
     @property
     def has_module(self) -> bool:
         return self.make is not None or self.instance is not None
+
+    @property
+    def spoken(self) -> frozenset[str]:
+        """The names in its constructor and its call."""
+        pieces = [piece for piece in (*(self.make or ()), *self.call) if isinstance(piece, str)]
+        return frozenset(re.findall(r"\w+", " ".join(pieces)))
 
     @property
     def has_weights(self) -> bool:

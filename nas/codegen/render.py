@@ -56,12 +56,14 @@ class Rendering:
         return "\n\n".join(parts) + "\n\n\n" + "\n\n\n".join(definitions) + "\n"
 
     def _layer_paths(self) -> set[str]:
+        """Of the layers that the operators may need, those that a constructor or a call names."""
         return {
             path
             for block_class in self.classes
             for part in block_class.parts
             if part.step.node is not None
             for path in TABLE[part.step.node.op].layers
+            if path.partition(":")[2] in part.step.spoken
         }
 
     def _name_classes(self, taken: naming.Names) -> None:

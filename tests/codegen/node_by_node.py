@@ -48,7 +48,7 @@ class Reference(nn.Module):
                 module, _, layer = path.partition(":")
                 scope[layer] = getattr(importlib.import_module(module), layer)
             made: nn.Module = eval(data.target, scope)(*data.args, **dict(data.kwargs))
-            self.owners[key] = eval(f"made{data.suffix}", {"made": made})
+            self.owners[key] = eval(f"made{data.suffix}", scope | {"made": made})
         self.module_of[node.id] = self.owners[key]
 
     def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:

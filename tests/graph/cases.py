@@ -5,6 +5,7 @@ from __future__ import annotations
 from case import FLAT, HALVED, IMAGE, MERGED, SEQUENCE, VOLUME, Case, cases, type_
 from cases_arithmetic import ARITHMETIC
 from moving_cases import MOVING
+from weight_cases import WEIGHTS
 
 __all__ = ["CASES", "FLAT", "HALVED", "IMAGE", "MERGED", "SEQUENCE", "VOLUME", "Case", "type_"]
 
@@ -121,4 +122,4 @@ _FIRST: list[Case] = [
     *cases("chebyshev_kan", SEQUENCE, n=3, degree=0, axis="tokens"),
 ]
 
-CASES: list[Case] = [*_FIRST, *ARITHMETIC, *MOVING]
+CASES: list[Case] = [*_FIRST, *ARITHMETIC, *MOVING, *WEIGHTS]

@@ -3,6 +3,7 @@
 from nas.graph.operators import (
     activations,
     arithmetic,
+    contraction,
     convolution,
     copies,
     gates,
@@ -30,6 +31,7 @@ __all__ = [
     "Weight",
     "activations",
     "arithmetic",
+    "contraction",
     "convolution",
     "copies",
     "gates",

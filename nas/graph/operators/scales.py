@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from nas.errors import ShapeError
 from nas.graph.operators.axes import along, last_axis, position, size_along
 from nas.graph.operators.table import Argument, Attributes, Module, Operator, Types, Weight, register
 from nas.graph.types import TensorType
@@ -22,6 +25,84 @@ def _infer_layer_scale(types: Types, attrs: Attributes) -> TensorType:
     return types[0]
 
 
+def broadcast_shape(op: str, type_: TensorType, names: Sequence[str]) -> tuple[int, ...]:
+    """The shape of numbers that differ along the named axes only, such that they broadcast over `type_`.
+
+    Raises: ShapeError: an axis is not there, or named twice.
+    """
+    if len(set(names)) < len(names):
+        raise ShapeError(f"`{op}` takes each axis once, got [{', '.join(names)}] for {type_}")
+    indices = {position(op, type_, name) for name in names}
+    return tuple(
+        axis.size if i in indices else 1 for i, axis in enumerate(type_.axes) if i >= min(indices, default=i + 1)
+    )
+
+
+def _shape(op: str, types: Types, attrs: Attributes) -> tuple[int, ...]:
+    type_, axes = types[0], attrs["axes"]
+    return broadcast_shape(op, type_, (type_.names[position(op, type_, None)],) if axes is None else axes)
+
+
+def _values(op: str, types: Types, attrs: Attributes) -> Module:
+    """The numbers, their settings as far as they differ from the defaults of the layer."""
+    settings: list[tuple[str, float | str]] = [("init", attrs["init"])]
+    if attrs["distribution"] != "constant":
+        if attrs["distribution"] != "signs":
+            settings.append(("spread", attrs["spread"]))
+        settings.append(("distribution", attrs["distribution"]))
+    suffix = ".requires_grad_(False)" if attrs["frozen"] else ""
+    return Module("Values", (_shape(op, types, attrs),), tuple(settings), suffix)
+
+
+def _register_values(name: str, equation: str, doc: str, symbol: str, init: float, keeps_zero: bool) -> None:
+    def infer(types: Types, attrs: Attributes) -> TensorType:
+        _shape(name, types, attrs)
+        return types[0]
+
+    register(
+        Operator(
+            name=name,
+            equation=equation,
+            doc=doc,
+            arguments=(
+                Argument("axes", "axes", "the axes along which the numbers differ; the last by default", default=None),
+                Argument("init", "float", "where the numbers start", default=init),
+                Argument("spread", "float", "how far around `init` they start", default=0.0, low=0.0),
+                Argument(
+                    "distribution",
+                    "str",
+                    "normal (σ = spread), uniform (init ± spread), signs (init or −init)",
+                    default="constant",
+                    options=("constant", "normal", "uniform", "signs"),
+                ),
+                Argument("frozen", "bool", "whether the numbers stay as they are drawn", default=False),
+            ),
+            infer=infer,
+            weights=lambda types, attrs: (Weight("weight", _shape(name, types, attrs), not attrs["frozen"]),),
+            module=lambda types, attrs: _values(name, types, attrs),
+            forward=lambda types, attrs, out, module, args: f"{args[0]} {symbol} {module}()",
+            layers=("nas.layers.values:Values",),
+            keeps_zero=lambda attrs: keeps_zero,
+        )
+    )
+
+
+_register_values(
+    "scale",
+    "y = s ⊙ x",
+    "Learned factors, one for every position of the named axes; `axes=[]` is a single number.",
+    "*",
+    1.0,
+    True,
+)
+_register_values(
+    "bias",
+    "y = x + b",
+    "Learned terms, one for every position of the named axes: biases, positions, what tells members of an ensemble apart.",
+    "+",
+    0.0,
+    False,
+)
 register(
     Operator(
         name="affine",
