@@ -12,6 +12,18 @@ from nas.graph.graph import Call, Graph
 _KINDS = (
     "mlp", "mlp", "act", "add", "multiply", "norm", "split", "concat", "tokens", "twice", "drop", "kan", "number", "call",
 )  # fmt: skip
+_MOVES = (
+    "shift",
+    "roll",
+    "cycle",
+    "border",
+    "spectrum",
+    "cosine",
+    "copies",
+    "means",
+    "windows",
+    "permute",
+)
 _POINTWISE = ("relu", "gelu", "tanh", "silu")
 
 
@@ -72,10 +84,46 @@ class _Program:
                 h = apply(shape.choice(("times", "plus")), (x,), (self.rng.choice((0.5, -2.0)),), scope=scope)
             elif kind == "kan":
                 h = apply("chebyshev_kan", (x,), (6,), {"degree": self.rng.choice((2, 3))}, scope, self.weights())
+            elif kind == "move":
+                h = self.moved(shape.choice(_MOVES), x, scope)
+            elif kind == "slide":
+                h = apply("conv", (x,), (hidden,), scope=scope, weights=self.weights(here and here + "u"))
+                h = apply("conv", (h,), (6,), {"kernel": 1}, scope, self.weights(here and here + "d"))
             else:
                 h = self.call(shape, values, scope)[-1] if len(scope) < 3 else x
             values = [*values, h]
         return values
+
+    def moved(self, kind: str, x: int, scope: tuple[Call, ...]) -> int:
+        """Numbers at other places, by distances that the calls of a block do not share."""
+        apply, by = self.builder.apply, self.rng.choice((1, 2, 3))
+        axis = {"axis": "tokens"}
+        if kind == "shift":
+            return apply("shift", (x,), (self.rng.choice((-by, by)),), axis, scope)
+        if kind == "roll":
+            return apply("roll", (x,), (by,), axis, scope)
+        if kind == "cycle":
+            return apply("cycle_shift", (x,), (by,), axis, scope)
+        if kind == "border":
+            longer = apply("pad", (x,), (by, 0), {**axis, "mode": "reflect"}, scope)
+            return apply("slice", (apply("flip", (longer,), (), axis, scope),), (0, 4), axis, scope)
+        if kind == "spectrum":
+            spectrum = apply("rfft", (x,), (), axis, scope)
+            return apply("irfft", (spectrum,), (4,), axis, scope)
+        if kind == "cosine":
+            return apply(
+                "idct", (apply("dct", (x,), (), axis, scope, self.weights()),), (), axis, scope, self.weights()
+            )
+        if kind == "copies":
+            several = apply("repeat", (x,), (by,), {"into": "members"}, scope)
+            return apply("mean_pool", (several,), (), {"axis": "members"}, scope)
+        if kind == "means":
+            return apply("expand", (apply("mean_pool", (x,), (), axis, scope), x), scope=scope)
+        if kind == "windows":
+            windows = apply("unfold", (x,), (by,), {**axis, "into": "window"}, scope)
+            sums = apply("sum_pool", (windows,), (), {"axis": "window"}, scope)
+            return apply("resize", (sums,), (4,), {"over": ["tokens"], "mode": "linear"}, scope)
+        return apply("permute_values", (x,), (by,), axis, scope, self.weights())
 
     def call(self, rng: random.Random, values: list[int], scope: tuple[Call, ...]) -> list[int]:
         """A loop of calls of one block, each fed by the one before."""
