@@ -33,7 +33,10 @@ def _expand(types: Types, attrs: Attributes, out: TensorType, module: str, args:
     if order != sorted(order):
         text += f".permute(0, {', '.join(map(str, order))})"
     if len(order) < len(like.axes):
-        text += f"[:, {', '.join(':' if name in x.names else 'None' for name in like.names)}]"
+        places = [":" if name in x.names else "None" for name in like.names]
+        while places[-1] == ":":
+            places.pop()
+        text += f"[:, {', '.join(places)}]"
     return f"{text}.expand_as({args[1]})"
 
 

@@ -10,7 +10,6 @@ from nas.graph.operators.table import Argument, Attributes, Module, Operator, Ty
 from nas.graph.types import TensorType
 
 _BY = "how far; backward if it is negative"
-_BORDERS = {"edge": "replicate", "reflect": "reflect", "circular": "circular"}
 
 
 def _dim(op: str, types: Types, attrs: Attributes) -> int:
@@ -50,29 +49,9 @@ def _infer_shift(types: Types, attrs: Attributes) -> TensorType:
     return types[0]
 
 
-def _shift(types: Types, attrs: Attributes, out: TensorType, module: str, args: list[str]) -> str:
-    """A border on one side, and as much taken off on the other."""
-    by, index = attrs["by"], position("shift", types[0], attrs["axis"])
-    if attrs["fill"] == "zero":
-        return _padded(types[0], index, args[0], f"{by}, {-by}", "zero")
-    size = types[0].axes[index].size
-    kept = f"{args[0]}.narrow({index + 1}, {max(-by, 0)}, {size - abs(by)})"
-    return _padded(types[0], index, kept, f"{max(by, 0)}, {max(-by, 0)}", "edge")
-
-
-def _padded(type_: TensorType, index: int, arg: str, ends: str, mode: str) -> str:
-    """`F.pad` of the axis at `index`. Zeros may stand anywhere; torch puts other borders on the last of three dimensions."""
-    dim, last = index + 1, len(type_.axes)
-    if mode == "zero":
-        return f"F.pad({arg}, ({'0, 0, ' * (last - dim)}{ends}))"
-    rest = f', ({ends}), mode="{_BORDERS[mode]}"'
-    if last == 1:
-        return f"F.pad({arg}{rest})"
-    before, behind = ("", "") if dim == last else (f".movedim({dim}, -1)", f".movedim(-1, {dim})")
-    if last > 2:
-        sizes = ", ".join(str(axis.size) for axis in type_.axes if axis is not type_.axes[index])
-        before, behind = f"{before}.flatten(1, -2)", f".unflatten(1, ({sizes})){behind}"
-    return f"F.pad({arg}{before}{rest}){behind}"
+def _shift_module(types: Types, attrs: Attributes) -> Module:
+    fill = () if attrs["fill"] == "zero" else (("fill", attrs["fill"]),)
+    return Module("Shift", (attrs["by"],), (("dim", _dim("shift", types, attrs)), *fill))
 
 
 def _infer_pad(types: Types, attrs: Attributes) -> TensorType:
@@ -87,9 +66,19 @@ def _infer_pad(types: Types, attrs: Attributes) -> TensorType:
     return resized(type_, index, before + axis.size + after)
 
 
+def _pad_module(types: Types, attrs: Attributes) -> Module | None:
+    """None for zeros, which torch's own function puts at the ends of any dimension."""
+    if attrs["mode"] == "zero":
+        return None
+    dim = _dim("pad", types, attrs)
+    return Module("Border", (attrs["before"], attrs["after"]), (("dim", dim), ("mode", attrs["mode"])))
+
+
 def _pad(types: Types, attrs: Attributes, out: TensorType, module: str, args: list[str]) -> str:
-    index = position("pad", types[0], attrs["axis"])
-    return _padded(types[0], index, args[0], f"{attrs['before']}, {attrs['after']}", attrs["mode"])
+    if attrs["mode"] != "zero":
+        return f"{module}({args[0]})"
+    behind = len(out.axes) - _dim("pad", types, attrs)
+    return f"F.pad({args[0]}, ({'0, 0, ' * behind}{attrs['before']}, {attrs['after']}))"
 
 
 def _infer_cycle(types: Types, attrs: Attributes) -> TensorType:
@@ -159,7 +148,9 @@ register(
             ),
         ),
         infer=_infer_shift,
-        forward=_shift,
+        module=_shift_module,
+        forward=lambda types, attrs, out, module, args: f"{module}({args[0]})",
+        layers=("nas.layers.shift:Shift",),
         keeps_zero=lambda attrs: True,
     )
 )
@@ -195,10 +186,12 @@ register(
             Argument("before", "int", "how many numbers more at the beginning", low=0),
             Argument("after", "int", "how many numbers more at the end", low=0),
             last_axis("the axis that grows"),
-            Argument("mode", "str", "what is added", default="zero", options=("zero", *_BORDERS)),
+            Argument("mode", "str", "what is added", default="zero", options=("zero", "edge", "reflect", "circular")),
         ),
         infer=_infer_pad,
+        module=_pad_module,
         forward=_pad,
+        layers=("nas.layers.border:Border",),
         keeps_zero=lambda attrs: True,
     )
 )
