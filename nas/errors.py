@@ -113,5 +113,8 @@ def nearest(name: str, known: Iterable[str]) -> str:
     >>> nearest("widht", ["width", "depth"])
     '; did you mean `width`?'
     """
-    close = difflib.get_close_matches(name, sorted(set(known)), n=1, cutoff=0.6)
-    return f"; did you mean `{close[0]}`?" if close else ""
+    for close in difflib.get_close_matches(name, sorted(set(known)), n=3, cutoff=0.6):
+        # a slip seldom changes the first letter: `width` is not meant for `idct`
+        if close[:1] == name[:1] or difflib.SequenceMatcher(None, close, name).ratio() >= 0.7:
+            return f"; did you mean `{close}`?"
+    return ""

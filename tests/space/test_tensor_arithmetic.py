@@ -109,11 +109,11 @@ def test_a_sign_before_a_tensor_nobody_reads_is_no_use_of_it() -> None:
     """What only a dead negation reads is lost, so its weights do not count and no early verdict is possible."""
     space = small(
         "z = linear(x, 100)\ny = -z\nreturn linear(x, targets)",
-        choose="{bias: [true]}",
-        require='["params <= 100 if bias else params <= 200", "params <= 100"]',
+        choose="{flag: [true]}",
+        require='["params <= 100 if flag else params <= 200", "params <= 100"]',
     )
     assert not space.program.drops_nothing
     try:
-        assert space.replay({"bias": True}).costs.params == 36
+        assert space.replay({"flag": True}).costs.params == 36
     except Rejected as rejected:  # pragma: no cover
         pytest.fail(rejected.rule)
