@@ -48,7 +48,7 @@ class Onnx:
         program.save(path, external_data=False)
 
     def load(self, path: Path, fresh: Callable[[], nn.Module]) -> Function:
-        import onnxruntime  # type: ignore[import-untyped]
+        import onnxruntime
         import torch
 
         options = onnxruntime.SessionOptions()
