@@ -265,3 +265,13 @@ def test_trains_between_normalised_layers(case: Case) -> None:
     assert all(gradient.isfinite().all() for gradient in gradients if gradient is not None)
     assert inputs[0].grad is not None
     assert inputs[0].grad.isfinite().all() and inputs[0].grad.any()
+
+
+@pytest.mark.parametrize("case", MOVING, ids=str)
+def test_takes_half_precision_where_training_uses_it(case: Case) -> None:
+    inputs = [torch.randn(2, *each.shape).bfloat16().requires_grad_() for each in case.types]
+    with torch.autocast("cpu", torch.bfloat16):
+        out, _ = run(case.op, *inputs, types=case.types, **case.arguments)
+    torch.autograd.backward(out.float().square().sum())
+    assert inputs[0].grad is not None
+    assert inputs[0].grad.isfinite().all()
