@@ -17,6 +17,7 @@ from nas.space.space import Space
 from nas.space.values import Element, Tensor
 
 MAX_RUNS = 5_000
+SOLVED_RUNS = 3  # that a build counts for which solves for a value: it takes a dozen, fewer where it is rejected
 ROUGH_PROBES = 200
 PROBES = 2_000
 MAX_STEPS = 60_000  # nodes and steps of the equations, over all probes
@@ -136,7 +137,7 @@ class _Counter:
         return sorted(read & set(decisions))
 
     def spend(self) -> None:
-        self.runs += 1
+        self.runs += SOLVED_RUNS if self.space.program.solved else 1
         if self.runs > MAX_RUNS:
             raise _TooMany
 

@@ -143,7 +143,7 @@ def test_the_highest_value_is_taken_where_the_rule_allows_all() -> None:
 
 def test_a_candidate_whose_lowest_value_breaks_the_rule_is_rejected_by_it() -> None:
     space = solving("params <= budget", "int: [500, 600]")
-    genotype = {"shape": "wide", "depth": 1, "skip": 7, "act": "relu", "budget": 60}
+    genotype: dict[str, Value] = {"shape": "wide", "depth": 1, "skip": 7, "act": "relu", "budget": 60}
     with pytest.raises(Rejected) as rejected:
         space.replay(genotype)
     assert rejected.value.rule == "params <= budget"
