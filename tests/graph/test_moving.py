@@ -191,6 +191,8 @@ def test_transposed_convolutions_multiply_the_size(kernel: int, stride: int) -> 
         (type_(height=4, width=6, channels=3), 2, {}),
         (type_(height=40, width=1, channels=1), 5, {}),
         (type_(height=1, width=6, channels=2), 3, {}),
+        (type_(height=1, width=1, channels=7), 3, {}),
+        (type_(height=1, width=6, channels=3), 3, {"cut": ["width"]}),
         (type_(height=2, width=6, channels=2), 2, {"cut": ["height", "width"]}),
         (type_(height=4, width=6), 2, {"into": ["height", "width"]}),
         (type_(features=12), 4, {"into": ["features"]}),

@@ -13,6 +13,7 @@ from nas.graph.builder import Builder
 from nas.graph.types import Axis, TensorType
 
 _CUBE = TensorType((Axis("tokens", 8, type_(a=2, b=2, c=2).axes), Axis("channels", 4)))
+_ROW = TensorType((Axis("tokens", 3, type_(height=1, width=3).axes), Axis("channels", 4)))
 
 REFUSALS: list[tuple[str, tuple[TensorType, ...], dict[str, Any], str]] = [
     (
@@ -103,6 +104,12 @@ REFUSALS: list[tuple[str, tuple[TensorType, ...], dict[str, Any], str]] = [
         (SEQUENCE,),
         {"size": 3},
         "`unpatchify` needs patches of 3 numbers to divide `channels=4` of [tokens=6, channels=4]",
+    ),
+    (
+        "unpatchify",
+        (_ROW,),
+        {"size": 2},
+        "`unpatchify` of [tokens=3, channels=4] cannot know which of height=1 and width=3 was cut; name them as `cut`",
     ),
     ("unpatchify", (SEQUENCE,), {"size": 2, "cut": ["height"]}, "`unpatchify` works along `height`, but its tensor is"),
     (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import product
 from math import prod
 from typing import NamedTuple
 
@@ -77,24 +78,37 @@ class _Grid(NamedTuple):
 
 
 def _grid(types: Types, attrs: Attributes) -> _Grid:
-    type_, size = types[0], attrs["size"]
+    type_ = types[0]
     if len(type_.axes) != 2:
         raise ShapeError(f"`unpatchify` takes [tokens, channels], got {type_}")
     tokens, channels = type_.axes
     grid = tokens.factors or (tokens,)
     if len(grid) > 2:
         raise ShapeError(f"`unpatchify` puts back patches of 1 or 2 axes, but `{tokens}` was merged from {len(grid)}")
-    cut = attrs["cut"]
-    if cut is None:
-        sides = tuple(_side(axis, size) for axis in grid)
-    else:
-        for name in cut:
+    sides = _sides(types, attrs, grid)
+    return _Grid(grid, sides, channels.size // prod(sides))
+
+
+def _sides(types: Types, attrs: Attributes, grid: tuple[Axis, ...]) -> tuple[int, ...]:
+    """How much of each axis a patch took: all of `size`, or 1 of an axis that was not cut."""
+    size, channels = attrs["size"], types[0].axes[1]
+    if attrs["cut"] is not None:
+        for name in attrs["cut"]:
             position("unpatchify", TensorType(grid), name)
-        sides = tuple(size if axis.name in cut else 1 for axis in grid)
-    if channels.size % prod(sides):
-        raise ShapeError(f"`unpatchify` needs patches of {prod(sides)} numbers to divide `{channels}` of {type_}")
-    depth = channels.size // prod(sides)
-    return _Grid(grid, sides, depth)
+        possible = [tuple(size if axis.name in attrs["cut"] else 1 for axis in grid)]
+    else:
+        each = [(size, 1) if axis.size == 1 < len(grid) else (size,) for axis in grid]
+        possible = sorted(set(product(*each)), reverse=True)
+    found = [sides for sides in possible if channels.size % prod(sides) == 0]
+    if not found:
+        raise ShapeError(
+            f"`unpatchify` needs patches of {prod(possible[0])} numbers to divide `{channels}` of {types[0]}"
+        )
+    if len(found) > 1:
+        raise ShapeError(
+            f"`unpatchify` of {types[0]} cannot know which of {' and '.join(map(str, grid))} was cut; name them as `cut`"
+        )
+    return found[0]
 
 
 def _infer_back(types: Types, attrs: Attributes) -> TensorType:
@@ -154,7 +168,7 @@ register(
             Argument(
                 "into", "axes", "the names of the new axes, without the channels if they have size 1", default=None
             ),
-            Argument("cut", "axes", "the axes that were cut; by default those of more than one patch", default=None),
+            Argument("cut", "axes", "the axes that were cut; needed where one patch may be a whole axis", default=None),
         ),
         infer=_infer_back,
         forward=_back,

@@ -10,7 +10,8 @@ from nas.graph.types import Axis, TensorType
 
 def _register_cosine(name: str, equation: str, doc: str, inverse: tuple[tuple[str, bool], ...]) -> None:
     def infer(types: Types, attrs: Attributes) -> TensorType:
-        return resized(types[0], position(name, types[0], attrs["axis"]), size_along(name, types, attrs))
+        position(name, types[0], attrs["axis"])
+        return types[0]
 
     def basis(types: Types, attrs: Attributes) -> tuple[Weight, ...]:
         n = size_along(name, types, attrs)
