@@ -8,7 +8,9 @@ from torch import Tensor, nn
 
 
 class CycleShift(nn.Module):
-    """y[…, i, c] = x[…, i + (c mod window) − window // 2, c], zero where that is outside of x.
+    """y[…, i, c] = x[…, i + step(c), c], zero where that is outside of x; the steps are 0, 1, −1, 0, … for a window of 3.
+
+    step(c) = (c + window // 2) mod window − window // 2.
 
     Source: Chen et al. 2021, "CycleMLP: A MLP-like Architecture for Dense Prediction", arXiv:2107.10224.
     """
@@ -25,6 +27,7 @@ class CycleShift(nn.Module):
         before = self.window // 2
         padded = F.pad(x, (0, 0, before, self.window - 1 - before))
         y = torch.empty_like(x)
-        for step in range(min(self.window, n)):
-            y[..., step :: self.window] = padded[..., step : step + length, step :: self.window]
+        for c in range(min(self.window, n)):
+            start = (c + before) % self.window
+            y[..., c :: self.window] = padded[..., start : start + length, c :: self.window]
         return y

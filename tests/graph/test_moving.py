@@ -81,7 +81,7 @@ def test_the_cycle_moves_every_channel_by_its_own_step(window: int, axis: str) -
     x = torch.randn(3, *type_of_x.shape)
     found, _ = run("cycle_shift", x, types=(type_of_x,), window=window, axis=axis)
     for c in range(7):
-        step = c % window - window // 2
+        step = (c + window // 2) % window - window // 2
         assert torch.equal(found[..., c], moved(x[..., c], dim, behind(BORDERS["zero"], -step)))
 
 

@@ -34,6 +34,6 @@ def test_the_inverse_cosine_transform_is_the_transpose(n: int) -> None:
     torch.testing.assert_close(there @ back, torch.eye(n))
 
 
-def test_the_cycle_begins_one_half_window_behind() -> None:
+def test_the_cycle_begins_where_it_stands() -> None:
     x = torch.arange(1.0, 13.0).reshape(1, 4, 3)
-    assert CycleShift(3)(x)[0].tolist() == [[0, 2, 6], [1, 5, 9], [4, 8, 12], [7, 11, 0]]
+    assert CycleShift(3)(x)[0].tolist() == [[1, 5, 0], [4, 8, 3], [7, 11, 6], [10, 0, 9]]

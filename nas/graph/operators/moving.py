@@ -157,7 +157,7 @@ register(
 register(
     Operator(
         name="cycle_shift",
-        equation="y[i, c] = x[i + (c mod window) − ⌊window / 2⌋, c], zero outside of x",
+        equation="y[i, c] = x[i + ((c + h) mod window) − h, c], h = ⌊window / 2⌋, zero outside of x",
         doc=(
             "Each channel, of the last axis, moved along another axis by a step of its own, the steps in turn. A linear map "
             "behind it is the cycle fully-connected layer."
