@@ -33,7 +33,8 @@ def assert_costs_are_torchs(space: Space, drawn: Architecture) -> None:
     counter = FlopCounterMode(display=False)
     with counter, torch.no_grad():
         output = module(*inputs)
-    assert tuple(output.shape) == (BATCH, *space.output_shape)
+    members = (drawn.members,) if space.program.ensemble else ()
+    assert tuple(output.shape) == (BATCH, *members, *space.output_shape)
     assert counter.get_total_flops() == 2 * BATCH * costs.macs
 
 
