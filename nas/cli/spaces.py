@@ -160,7 +160,13 @@ def _costs(shown: Architecture) -> str:
         f"{costs.trainable_params:,} trainable parameters", f"{costs.frozen_params:,} frozen",
         f"{shown.unused_params:,} allocated but unused", f"{costs.buffers:,} in buffers",
     )  # fmt: skip
-    rest = (f"{costs.macs:,} MACs", f"{costs.activation_bytes:,} activation bytes", f"digest {shown.digest[:12]}")
+    active = (f"{costs.active_params:,} parameters active",) if costs.active_params < costs.params else ()
+    rest = (
+        *active,
+        f"{costs.macs:,} MACs",
+        f"{costs.activation_bytes:,} activation bytes",
+        f"digest {shown.digest[:12]}",
+    )
     return f"\n{', '.join(parts)}\n{', '.join(rest)}"
 
 

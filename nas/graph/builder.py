@@ -19,6 +19,7 @@ class _Applied(NamedTuple):
     type: TensorType
     params: int
     trainable: int
+    active: int
     macs: int
     has_weights: bool
 
@@ -28,12 +29,13 @@ _REMEMBERED = 200_000
 
 
 class Builder:
-    """Appends nodes; `params`, `trainable_params` and `macs` are the running totals of all nodes so far."""
+    """Appends nodes; `params`, `trainable_params`, `active_params` and `macs` are the running totals of all nodes so far."""
 
     def __init__(self, inputs: Mapping[str, TensorType]) -> None:
         self.nodes: list[Node] = []
         self.params = 0
         self.trainable_params = 0
+        self.active_params = 0
         self.macs = 0
         self._owners: dict[str, Node] = {}
         for name, type_ in inputs.items():
@@ -78,6 +80,7 @@ class Builder:
         if owner is node:
             self.params += applied.params
             self.trainable_params += applied.trainable
+            self.active_params += applied.active
         elif (owner.op, owner.attrs) != (op, applied.attrs) or not _same_weights(self, owner, node):
             raise ShapeError(
                 f"`{op}` shares the weights `{owned}` with an earlier `{owner.op}` of another shape: "
@@ -120,11 +123,13 @@ def _apply(op: str, types: tuple[TensorType, ...], positional: Sequence[Any], ke
     type_ = operator.infer(types, attrs)
     owned = operator.weights(types, attrs)
     parameters = [weight for weight in owned if not weight.buffer]
+    params = sum(weight.size for weight in parameters)
     return _Applied(
         tuple(attrs.items()),
         type_,
-        sum(weight.size for weight in parameters),
+        params,
         sum(weight.size for weight in parameters if weight.trainable),
+        params - operator.inactive(types, attrs),
         operator.macs(types, attrs, type_),
         bool(owned),
     )

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import NamedTuple
 
-from nas.graph.graph import Graph
+from nas.graph.graph import Attribute, Graph, Node
 from nas.graph.operators.table import TABLE
 from nas.graph.simplify import simplify
 from nas.graph.types import Axis, TensorType
@@ -40,7 +41,7 @@ def canonical(graph: Graph) -> Form:
     2. The inputs of sums and products have no order.
     3. Equal expressions without weights and without randomness are one expression.
 
-    Left out are the names of inputs and weights, the scope, and the order of nodes. Names of axes stay in, although the
+    Left out are the names of inputs and weights, the scope, the order of nodes, and defaults of arguments `added` later. Names of axes stay in, although the
     function does not depend on them: a space gives equal things equal names.
     """
     graph = simplify(graph)
@@ -63,7 +64,7 @@ def canonical(graph: Graph) -> Form:
             else:
                 terms = tuple([(i, place) for place, i in enumerate(read)])
             fresh = operator.random or node.weights != ""
-            form.append(node.id, f"{node.op}{node.attrs!a}", terms, fresh)
+            form.append(node.id, f"{node.op}{_said(node)!a}", terms, fresh)
             if node.weights:
                 form.owners.setdefault(node.weights, []).append(form.numbers[node.id])
     outputs = tuple([form.expression(i) for i in graph.outputs])
@@ -75,6 +76,17 @@ def canonical(graph: Graph) -> Form:
         tuple([described(graph.nodes[i].type) for i in graph.inputs]),
         outputs,
     )
+
+
+def _said(node: Node) -> tuple[tuple[str, Attribute], ...]:
+    """The arguments of a node, without those added later that stand at their defaults."""
+    added = _added(node.op)
+    return tuple([pair for pair in node.attrs if pair not in added]) if added else node.attrs
+
+
+@cache
+def _added(op: str) -> tuple[tuple[str, Attribute], ...]:
+    return tuple((argument.name, argument.default) for argument in TABLE[op].arguments if argument.added)
 
 
 def described(type_: TensorType) -> str:

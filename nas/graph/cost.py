@@ -17,6 +17,7 @@ class Costs:
     Args:
         params: numbers in all parameters; those shared by several nodes count once. `trainable_params` and
             `frozen_params` are its two parts.
+        active_params: the same without what one position of a sample leaves out: the experts that its gates do not choose.
         buffers: numbers in what is stored and never learned: running statistics, knots, centres.
         macs: multiply-accumulates of one forward pass. Contractions count (linear maps, convolutions), and as
             torch's `FlopCounterMode` counts them: its flops are twice these. What is elementwise is free.
@@ -28,6 +29,7 @@ class Costs:
     """
 
     params: int
+    active_params: int
     trainable_params: int
     frozen_params: int
     buffers: int
@@ -44,6 +46,7 @@ class _Own(NamedTuple):
 
     trainable: int
     frozen: int
+    inactive: int
     buffers: int
     macs: int
 
@@ -59,7 +62,7 @@ def costs(graph: Graph, batch: int = 1, bytes_per_number: int = 4) -> Costs:
         batch: samples in the forward pass that `macs` and `activation_bytes` speak of.
         bytes_per_number: 4 for float32, 2 for the half precisions.
     """
-    trainable = frozen = buffers = macs = 0
+    trainable = frozen = inactive = buffers = macs = 0
     nodes = graph.nodes
     counted: set[str] = set()
     for node in nodes:
@@ -73,9 +76,18 @@ def costs(graph: Graph, batch: int = 1, bytes_per_number: int = 4) -> Costs:
             counted.add(node.weights)
         trainable += own.trainable
         frozen += own.frozen
+        inactive += own.inactive
         buffers += own.buffers
-    numbers = _peak(graph)
-    return Costs(trainable + frozen, trainable, frozen, buffers, macs * batch, numbers * batch * bytes_per_number)
+    params = trainable + frozen
+    return Costs(
+        params=params,
+        active_params=params - inactive,
+        trainable_params=trainable,
+        frozen_params=frozen,
+        buffers=buffers,
+        macs=macs * batch,
+        activation_bytes=_peak(graph) * batch * bytes_per_number,
+    )
 
 
 def _own(op: str, attrs: tuple[tuple[str, Attribute], ...], types: tuple[TensorType, ...], out: TensorType) -> _Own:
@@ -88,6 +100,7 @@ def _own(op: str, attrs: tuple[tuple[str, Attribute], ...], types: tuple[TensorT
         own = _Own(
             sum(weight.size for weight in parameters if weight.trainable),
             sum(weight.size for weight in parameters if not weight.trainable),
+            operator.inactive(types, arguments),
             sum(weight.size for weight in weights if weight.buffer),
             operator.macs(types, arguments, out),
         )

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 NAMES = {
     "params": "parameters",
+    "active_params": "active parameters",
     "trainable_params": "trainable parameters",
     "frozen_params": "frozen parameters",
     "buffers": "buffer entries",

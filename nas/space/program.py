@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 Expression = Callable[["Frame"], Any]
 
-COSTS = ("params", "trainable_params", "macs", "activation_bytes")
-GROWING_COSTS = ("params", "trainable_params", "macs")  # those that a partial graph bounds from below
+COSTS = ("params", "active_params", "trainable_params", "macs", "activation_bytes")
+GROWING_COSTS = ("params", "active_params", "trainable_params", "macs")  # those that a partial graph bounds from below
 
 
 @dataclass

@@ -49,7 +49,9 @@ def space_schema() -> dict[str, Any]:
             },
             "choose": _choose("Decisions drawn once for the whole architecture.", [_SOLVED]),
             "share": _share(),
-            "require": _require("Rules over decisions and costs (params, trainable_params, macs, activation_bytes)."),
+            "require": _require(
+                "Rules over decisions and costs (params, active_params, trainable_params, macs, activation_bytes)."
+            ),
             "limits": {
                 "type": "object",
                 "additionalProperties": False,

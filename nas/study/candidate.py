@@ -25,7 +25,7 @@ class Candidate:
         number: its place in the order of asking, from 0; the same after a resume.
         genotype: path of a decision → its value, in the order in which the decisions were read.
         digest: of the canonical graph; equal digests are one architecture.
-        costs: `params`, `trainable_params`, `macs`, `activation_bytes` and what else the space counts; known before training.
+        costs: `params`, `active_params`, `trainable_params`, `macs`, `activation_bytes` and what else the space counts; known before training.
         recipe: the effective training settings: defaults, overridden by the experiment's, overridden by the space's.
         seed: for its weights and its data order; a function of the study's seed and `number`.
         solved: path → value of what is not chosen but follows from the genotype, so that no sampler sees it.

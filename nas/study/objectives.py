@@ -14,7 +14,7 @@ from typing import Literal
 
 from nas.errors import ExperimentError, nearest
 
-COSTS = ("params", "trainable_params", "macs", "activation_bytes")
+COSTS = ("params", "active_params", "trainable_params", "macs", "activation_bytes")
 
 Direction = Literal["maximize", "minimize"]
 _FLIPPED = {"<=": ">=", "<": ">", ">=": "<=", ">": "<"}

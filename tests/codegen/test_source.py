@@ -36,6 +36,8 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "merge_axes": {"first": "height", "second": "width"},
     "split_axis": {"axis": "channels", "size": 2, "into": ["outer", "inner"]},
     "spatial_gate": {"axis": "tokens"},
+    "embedding": {"into": "values"},
+    "rational": {"groups": 2},
     "cycle_shift": {"axis": "tokens"},
     "repeat": {"into": "copies"},
     "shift": {"by": 1},

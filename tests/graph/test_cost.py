@@ -86,8 +86,9 @@ def test_the_builder_keeps_the_same_account(rng: random.Random) -> None:
         key = f"w{rng.randrange(number + 1)}"
         builder.apply("linear", (rng.randrange(len(builder.nodes)),), (4,), {"frozen": len(key) % 2 == 0}, weights=key)
     found = costs(builder.finish([0]))
-    assert (builder.params, builder.trainable_params, builder.macs) == (
+    assert (builder.params, builder.active_params, builder.trainable_params, builder.macs) == (
         found.params,
+        found.active_params,
         found.trainable_params,
         found.macs,
     )
@@ -102,6 +103,7 @@ def test_the_costs_of_a_residual_block_by_hand() -> None:
     found = costs(graph)
     assert found == Costs(
         params=10 * 40 + 40 + 40 * 10,
+        active_params=10 * 40 + 40 + 40 * 10,
         trainable_params=10 * 40 + 40,
         frozen_params=400,
         buffers=0,

@@ -93,4 +93,5 @@ def test_every_operator_says_what_it_is(name: str) -> None:
     assert operator.doc.endswith(".")
     assert all(argument.doc for argument in operator.arguments)
     names = [argument.name for argument in operator.arguments]
-    assert "n" not in names or names[0] == "n"
+    first = 1 if name == "embedding" else 0  # of which torch, too, wants the vocabulary first
+    assert "n" not in names or names[first] == "n"

@@ -131,7 +131,12 @@ def _searched(number: int, rng: random.Random) -> TrialRecord:
         if family in ("mixer", "gmlp"):
             genotype[f"stage[{layer}].tokens"] = rng.choice([4, 8, 16])
     genotype["dropout"] = round(rng.uniform(0, 0.3), 3)
-    costs = {"params": params, "trainable_params": params, "macs": int(params * rng.uniform(0.9, 6))}
+    costs = {
+        "params": params,
+        "active_params": params,
+        "trainable_params": params,
+        "macs": int(params * rng.uniform(0.9, 6)),
+    }
     costs["activation_bytes"] = 4 * (40 + params // 9)
     rate = float(f"{10 ** rng.uniform(-3.3, -1.7):.3g}")
     chance, state, message = rng.random(), "complete", ""

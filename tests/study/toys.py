@@ -25,7 +25,13 @@ class ToyCosts:
     params: int
 
     def as_dict(self) -> dict[str, int]:
-        return {"params": self.params, "trainable_params": self.params, "macs": 2 * self.params, "activation_bytes": 4}
+        return {
+            "params": self.params,
+            "active_params": self.params,
+            "trainable_params": self.params,
+            "macs": 2 * self.params,
+            "activation_bytes": 4,
+        }
 
 
 @dataclass(frozen=True)

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from nas.errors import ShapeError
 from nas.graph.operators.axes import same_type
 from nas.graph.operators.sums import agreed
-from nas.graph.operators.table import Argument, Operator, register
+from nas.graph.operators.table import Argument, Attributes, Operator, Types, register
+from nas.graph.types import TensorType
 
 
 def _shifted(tensor: str, by: float) -> str:
     return f"{tensor} - {-by!r}" if by < 0 else f"{tensor} + {by!r}"
+
+
+def _infer_clamp(types: Types, attrs: Attributes) -> TensorType:
+    if attrs["low"] > attrs["high"]:
+        raise ShapeError(f"`clamp` needs low ≤ high, got {attrs['low']} and {attrs['high']}")
+    return types[0]
 
 
 register(
@@ -52,5 +60,18 @@ register(
         infer=same_type,
         forward=lambda types, attrs, out, module, args: f"{args[0]} ** {attrs['by']!r}",
         keeps_zero=lambda attrs: bool(attrs["by"] > 0),
+    )
+)
+
+
+register(
+    Operator(
+        name="clamp",
+        equation="y = min(max(x, low), high)",
+        doc="A tensor cut off below and above.",
+        arguments=(Argument("low", "float", "the smallest value"), Argument("high", "float", "the largest value")),
+        infer=_infer_clamp,
+        forward=lambda types, attrs, out, module, args: f"{args[0]}.clamp({attrs['low']!r}, {attrs['high']!r})",
+        keeps_zero=lambda attrs: bool(attrs["low"] <= 0 <= attrs["high"]),
     )
 )

@@ -14,7 +14,7 @@ from nas.graph.types import Axis, TensorType
 
 _GROUPS = Argument("groups", "size", "channels are mixed within each of this many groups", default=1)
 _BIAS = Argument("bias", "bool", "whether b is there", default=True)
-_OVER = Argument("over", "axes", "the axes it slides over; all but the channels by default", default=None)
+_OVER = Argument("over", "axes", "the axes it slides over; all but the channels by default", default=None, added=True)
 
 
 class _Layout(NamedTuple):

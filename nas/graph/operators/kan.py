@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from nas.graph.operators.axes import along, last_axis, position, resized, size_along
+from nas.graph.operators.contraction import einsum_macs
 from nas.graph.operators.table import Argument, Attributes, Module, Operator, Types, Weight, register
 from nas.graph.types import TensorType
 
@@ -49,6 +50,25 @@ def _rbf_weights(types: Types, attrs: Attributes) -> tuple[Weight, ...]:
 def _chebyshev_weights(types: Types, attrs: Attributes) -> tuple[Weight, ...]:
     i, o = size_along("chebyshev_kan", types, attrs), attrs["n"]
     return (Weight("weight", (o, i, attrs["degree"] + 1)),)
+
+
+def _fourier_weights(types: Types, attrs: Attributes) -> tuple[Weight, ...]:
+    i, o = size_along("fourier_kan", types, attrs), attrs["n"]
+    return Weight("weight", (o, i, 2 * attrs["grid"])), Weight("bias", (o,))
+
+
+def _wavelet_weights(types: Types, attrs: Attributes) -> tuple[Weight, ...]:
+    i, o = size_along("wavelet_kan", types, attrs), attrs["n"]
+    return (
+        Weight("scale", (o, i)),
+        Weight("translation", (o, i)),
+        Weight("weight", (o, i)),
+        Weight("norm.weight", (o,)),
+        Weight("norm.bias", (o,)),
+        Weight("norm.running_mean", (o,), trainable=False, buffer=True),
+        Weight("norm.running_var", (o,), trainable=False, buffer=True),
+        Weight("norm.num_batches_tracked", (), trainable=False, buffer=True),
+    )
 
 
 register(
@@ -109,5 +129,45 @@ register(
         ),
         forward=_forward("chebyshev_kan"),
         layers=("nas.layers.chebyshev_linear:ChebyshevLinear",),
+    )
+)
+register(
+    Operator(
+        name="fourier_kan",
+        equation="yⱼ = bⱼ + Σᵢ Σₖ cⱼᵢₖ cos(k xᵢ) + sⱼᵢₖ sin(k xᵢ)",
+        doc="On every edge a Fourier series of `grid` frequencies.",
+        source="Xu et al. 2024, arXiv:2406.01034",
+        arguments=(_N, Argument("grid", "size", "the number of frequencies", default=5), last_axis()),
+        infer=_infer("fourier_kan"),
+        weights=_fourier_weights,
+        macs=_macs("fourier_kan", lambda attrs: 2 * attrs["grid"]),
+        module=lambda types, attrs: Module(
+            "FourierLinear", (size_along("fourier_kan", types, attrs), attrs["n"], attrs["grid"])
+        ),
+        forward=_forward("fourier_kan"),
+        layers=("nas.layers.fourier_linear:FourierLinear",),
+    )
+)
+register(
+    Operator(
+        name="wavelet_kan",
+        equation="yⱼ = BN(Σᵢ wⱼᵢ ψ((xᵢ − tⱼᵢ) / sⱼᵢ))",
+        doc="Wav-KAN: on every edge a wavelet with a place and a width of its own; a batch norm follows.",
+        source="Bozorgasl and Chen 2024, arXiv:2405.12832",
+        arguments=(
+            _N,
+            Argument("wavelet", "str", "ψ", default="mexican_hat", options=("mexican_hat", "morlet", "dog")),
+            last_axis(),
+        ),
+        infer=_infer("wavelet_kan"),
+        weights=_wavelet_weights,
+        macs=lambda types, attrs, out: einsum_macs(out, [size_along("wavelet_kan", types, attrs)]),
+        module=lambda types, attrs: Module(
+            "WaveletLinear",
+            (size_along("wavelet_kan", types, attrs), attrs["n"]),
+            () if attrs["wavelet"] == "mexican_hat" else (("wavelet", attrs["wavelet"]),),
+        ),
+        forward=_forward("wavelet_kan"),
+        layers=("nas.layers.wavelet_linear:WaveletLinear",),
     )
 )

@@ -95,10 +95,17 @@ register(
                 "how W starts: torch's way, or zeros, ones, identity, near_zero (σ 1e-6), orthogonal, xavier, normal (σ 0.02)",
                 default="default",
                 options=_STARTS,
+                added=True,
             ),
-            Argument("bias_init", "str", "how b starts", default="default", options=("default", "zeros", "ones")),
             Argument(
-                "per", "axes", "the axes whose positions have weights of their own; none by default", default=None
+                "bias_init", "str", "how b starts", default="default", options=("default", "zeros", "ones"), added=True
+            ),
+            Argument(
+                "per",
+                "axes",
+                "the axes whose positions have weights of their own; none by default",
+                default=None,
+                added=True,
             ),
         ),
         infer=_infer,

@@ -64,6 +64,13 @@ def _batch_norm_weights(types: Types, attrs: Attributes) -> tuple[Weight, ...]:
     return (Weight("weight", (n,)), Weight("bias", (n,)), *statistics) if attrs["affine"] else statistics
 
 
+def _infer_group_norm(types: Types, attrs: Attributes) -> TensorType:
+    axis, groups = types[0].axes[position("group_norm", types[0], attrs["axis"])], attrs["groups"]
+    if axis.size % groups:
+        raise ShapeError(f"`group_norm` needs groups that divide `{axis}` of {types[0]}, got {groups}")
+    return types[0]
+
+
 register(
     Operator(
         name="layer_norm",
@@ -115,5 +122,41 @@ register(
         ),
         # The mean of zeros is 0 in every batch, so the running mean stays 0 too.
         keeps_zero=lambda attrs: not attrs["affine"],
+    )
+)
+register(
+    Operator(
+        name="group_norm",
+        equation="y = γ ⊙ (x − mean x) / √(var x + ε) + β",
+        doc="Every sample is normalised over each group of neighbouring channels and over all other axes.",
+        source="Wu and He 2018, arXiv:1803.08494",
+        arguments=(
+            Argument("groups", "size", "how many groups"),
+            *_arguments("γ and β are", "the axis of the channels", 1e-5),
+        ),
+        infer=_infer_group_norm,
+        weights=_weights("group_norm", "weight", "bias"),
+        module=lambda types, attrs: Module(
+            "nn.GroupNorm",
+            (attrs["groups"], size_along("group_norm", types, attrs)),
+            _settings(attrs, 1e-5, "affine"),
+        ),
+        forward=lambda types, attrs, out, module, args: channels_first(
+            position("group_norm", types[0], attrs["axis"]), module, args[0]
+        ),
+        keeps_zero=lambda attrs: not attrs["affine"],
+    )
+)
+register(
+    Operator(
+        name="l2_norm",
+        equation="y = x / max(√Σ x², 1e-12)",
+        doc="Every sample is given the length 1 along one axis, the last by default.",
+        arguments=(last_axis("the axis along which the length is 1"),),
+        infer=_infer("l2_norm"),
+        forward=lambda types, attrs, out, module, args: (
+            f"F.normalize({args[0]}, dim={position('l2_norm', types[0], attrs['axis']) + 1})"
+        ),
+        keeps_zero=lambda attrs: True,
     )
 )

@@ -20,7 +20,8 @@ REQUIRED: Final = object()
 class Argument:
     """One argument besides the tensors. A `size` is a positive integer; an `axis` is the name of one, or None.
 
-    An argument called `axis` that is None means the last axis; in a node it stands by its name.
+    An argument called `axis` that is None means the last axis; in a node it stands by its name. One that was `added` to an
+    operator with digests in records leaves them as they are: at its default the digest does not see it.
     """
 
     name: str
@@ -30,6 +31,7 @@ class Argument:
     options: tuple[str, ...] = ()  # of a `str`: the words it may be
     low: float | None = None  # of a number: its smallest and largest value
     high: float | None = None
+    added: bool = False
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,10 @@ def no_weights(types: Types, attrs: Attributes) -> tuple[Weight, ...]:
     return ()
 
 
+def all_active(types: Types, attrs: Attributes) -> int:
+    return 0
+
+
 def no_macs(types: Types, attrs: Attributes, out: TensorType) -> int:
     return 0
 
@@ -83,6 +89,7 @@ class Operator:
         arguments: the others, in the order in which they may be given by position.
         infer: `(types, attrs) -> type` of the result; raises `ShapeError` with both types in the message.
         weights: `(types, attrs) -> ` every parameter and buffer it owns.
+        inactive: `(types, attrs) -> ` numbers in its parameters that one position of a sample leaves out: experts not chosen.
         macs: `(types, attrs, out) -> ` multiply-accumulates for one sample, counting contractions only.
         module: `(types, attrs) -> ` constructor of its torch module, None for a function.
         forward: `(types, attrs, out, module, args) -> ` a torch expression. `module` is how the source reaches the module
@@ -106,6 +113,7 @@ class Operator:
     arguments: tuple[Argument, ...] = ()
     source: str = ""
     weights: Callable[[Types, Attributes], tuple[Weight, ...]] = no_weights
+    inactive: Callable[[Types, Attributes], int] = all_active
     macs: Callable[[Types, Attributes, TensorType], int] = no_macs
     module: Callable[[Types, Attributes], Module | None] = no_module
     layers: tuple[str, ...] = ()
