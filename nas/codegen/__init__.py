@@ -14,8 +14,20 @@ if TYPE_CHECKING:
     from nas.codegen.exported import Exported, export, verify
     from nas.codegen.module import build
     from nas.codegen.own_operators import operator
+    from nas.codegen.pruning import pruned
 
-__all__ = ["Exported", "Preprocessing", "Scaling", "build", "export", "operator", "source", "verify", "weight_paths"]
+__all__ = [
+    "Exported",
+    "Preprocessing",
+    "Scaling",
+    "build",
+    "export",
+    "operator",
+    "pruned",
+    "source",
+    "verify",
+    "weight_paths",
+]
 
 _HOMES = {
     "build": "module",
@@ -23,6 +35,7 @@ _HOMES = {
     "export": "exported",
     "verify": "exported",
     "operator": "own_operators",
+    "pruned": "pruning",
 }
 
 
