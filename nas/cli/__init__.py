@@ -26,7 +26,7 @@ COMMANDS = {
     "confirm": ("results", "retrain the frontier with several seeds and open the test split"),
     "report": ("results", "write one offline HTML file about a search"),
     "export": ("results", "write a candidate as plain PyTorch with its weights, verified"),
-    "ops": ("listings", "the operators of the language"),
+    "ops": ("operators", "the operators of the language"),
     "spaces": ("listings", "the spaces that come with the package"),
     "tasks": ("listings", "the tasks that come with the package"),
     "samplers": ("listings", "the samplers and what they accept"),
@@ -106,7 +106,7 @@ def _parser(command: str | None) -> tuple[_Parser, _Parser]:
         if name == command:
             chosen = sub
             getattr(import_module(f"nas.cli.{module}"), f"add_{name}")(sub)
-            if module != "listings":
+            if module not in ("listings", "operators"):
                 sub.add_argument("--allow-code", action="store_true", help="let a space run the Python files it names")
     return parser, chosen
 

@@ -1,63 +1,10 @@
-"""`nas ops | spaces | tasks | samplers`: what there is."""
+"""`nas spaces | tasks | samplers`: what there is."""
 
 from __future__ import annotations
 
 import argparse
-from typing import Any
 
 from nas.cli.options import add_json, print_json
-from nas.errors import NasError, nearest
-
-
-def add_ops(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("name", nargs="?", help="one operator, in full")
-    add_json(parser)
-    parser.set_defaults(run=run_ops)
-
-
-def run_ops(options: argparse.Namespace) -> int:
-    from nas.graph.operators import TABLE
-    from nas.graph.operators.table import REQUIRED
-
-    operators = {name: operator for name, operator in sorted(TABLE.items()) if name != "input"}
-    if options.name and options.name not in operators:
-        raise NasError(
-            f"there is no operator `{options.name}` among those of `nas ops`{nearest(options.name, operators)}"
-        )
-    shown = {options.name: operators[options.name]} if options.name else operators
-    if options.json:
-        described: dict[str, Any] = {
-            name: {
-                "equation": operator.equation,
-                "doc": operator.doc,
-                "source": operator.source,
-                "arguments": {
-                    argument.name: {"kind": argument.kind, "doc": argument.doc}
-                    | ({} if argument.default is REQUIRED else {"default": argument.default})
-                    for argument in operator.arguments
-                },
-            }
-            for name, operator in shown.items()
-        }
-        print_json(described)
-        return 0
-    for name, operator in shown.items():
-        fewest, most = operator.arity
-        tensors = ", ".join("xyzuvw"[:fewest]) + (", …" if most is None else "")
-        arguments = [
-            argument.name if argument.default is REQUIRED else f"{argument.name}={argument.default}"
-            for argument in operator.arguments
-        ]
-        call = f"{name}({', '.join([tensors, *arguments])})"
-        if not options.name:
-            print(f"{call:<64}  {operator.equation}" if len(call) <= 64 else f"{call}\n{'':<64}  {operator.equation}")
-            continue
-        print(f"{call}\n\n  {operator.equation}\n\n  {operator.doc}")
-        for argument in operator.arguments:
-            print(f"    {argument.name:<12} {argument.kind:<6} {argument.doc}")
-        if operator.source:
-            print(f"\n  source: {operator.source}")
-    return 0
 
 
 def add_spaces(parser: argparse.ArgumentParser) -> None:

@@ -1,4 +1,4 @@
-"""Activations: one row of a table each."""
+"""Activations, element by element."""
 
 from __future__ import annotations
 
@@ -119,6 +119,7 @@ def _operator(row: _Row) -> Operator:
     return Operator(
         name=row.name,
         equation=row.equation,
+        example=f"{row.name}(x)",
         doc="An activation, element by element.",
         source=row.source,
         arguments=() if argument is None else (argument,),
@@ -140,6 +141,7 @@ register(
     Operator(
         name="softmax",
         equation="yᵢ = exp xᵢ / Σⱼ exp xⱼ",
+        example="softmax(x)",
         doc="Positive numbers that sum to 1 along one axis, the last by default.",
         arguments=(last_axis("the axis that sums to 1"),),
         infer=_infer_softmax,
@@ -152,6 +154,8 @@ register(
     Operator(
         name="prelu",
         equation="y = max(x, 0) + a · min(x, 0)",
+        example="prelu(x)",
+        count="1",
         doc="A leaky ReLU with one learned slope `a`, 0.25 at the start.",
         source="He et al. 2015, arXiv:1502.01852",
         infer=same_type,

@@ -23,6 +23,7 @@ register(
     Operator(
         name="times",
         equation="y = by · x",
+        example="times(x, 0.5)",
         doc="A tensor times a fixed number; written `0.5 * x`, `x / 2`, `-x`.",
         arguments=(Argument("by", "float", "the factor"),),
         infer=same_type,
@@ -34,6 +35,7 @@ register(
     Operator(
         name="plus",
         equation="y = x + by",
+        example="plus(x, 1)",
         doc="A tensor plus a fixed number; written `x + 1`, `x - 0.5`.",
         arguments=(Argument("by", "float", "the term"),),
         infer=same_type,
@@ -45,6 +47,7 @@ register(
     Operator(
         name="divide",
         equation="y = x₁ ⊘ x₂",
+        example="divide(x, y)",
         doc="The elementwise quotient of two tensors with equal axes; written `x / y`.",
         arity=(2, 2),
         infer=lambda types, attrs: agreed("/", types),
@@ -55,6 +58,7 @@ register(
     Operator(
         name="power",
         equation="y = x ^ by, elementwise",
+        example="power(x, 2)",
         doc="A tensor to a fixed power; written `x ** 2`. Of negative numbers only whole powers exist.",
         arguments=(Argument("by", "float", "the exponent"),),
         infer=same_type,
@@ -68,6 +72,7 @@ register(
     Operator(
         name="clamp",
         equation="y = min(max(x, low), high)",
+        example="clamp(x, -1, 1)",
         doc="A tensor cut off below and above.",
         arguments=(Argument("low", "float", "the smallest value"), Argument("high", "float", "the largest value")),
         infer=_infer_clamp,

@@ -62,6 +62,8 @@ register(
     Operator(
         name="contract",
         equation="y = Σ_over a ⊙ b",
+        example="contract(x, y, [channels])",
+        on=("tokens=8, channels=16", "keys=4, channels=16"),
         doc=(
             "The sum over named axes of the product of two tensors, as einsum has it. Axes that both have and that are not "
             "summed over are kept, and so are those that one of them has: first those of a, then those that only b has. "

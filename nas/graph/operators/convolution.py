@@ -148,6 +148,9 @@ register(
     Operator(
         name="conv",
         equation="y[i] = b + Σⱼ Wⱼ x[stride·i + dilation·j]",
+        example="conv(x, 32, kernel=3)",
+        on=("height=8, width=8, channels=4",),
+        count="n·(i / groups)·kernel^d + n with bias",
         doc=(
             "A convolution over all axes but that of the channels, or over the one or two that `over` names: the others "
             "count as further samples. A kernel as large as the stride, with padding=valid, embeds patches."
@@ -176,6 +179,9 @@ register(
     Operator(
         name="conv_transpose",
         equation="y[stride·i + j] = b + Σ Wⱼ x[i]",
+        example="conv_transpose(x, 8)",
+        on=("height=8, width=8, channels=4",),
+        count="i·(n / groups)·kernel^d + n with bias",
         doc=(
             "The transposed convolution, which makes axes larger: every number of x puts down a window, and where windows "
             "meet they add up."

@@ -44,6 +44,7 @@ register(
     Operator(
         name="repeat",
         equation="y[k, :] = x for k = 1 … n",
+        example="repeat(x, 4, into=members)",
         doc="n copies of a tensor along a new first axis: the members of an ensemble, the streams of hyper-connections.",
         arguments=(
             Argument("n", "size", "how many"),
@@ -59,6 +60,8 @@ register(
     Operator(
         name="expand",
         equation="y[…, i, j] = x[i]",
+        example="expand(x, y)",
+        on=("channels=16", "tokens=8, channels=16"),
         doc=(
             "The first tensor with all axes of the second in their order, constant along those that it lacks. Of the "
             "second one only the type counts."

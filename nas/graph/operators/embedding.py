@@ -20,6 +20,9 @@ register(
     Operator(
         name="embedding",
         equation="y[f] = T_f[x[f]]",
+        example="embedding(x, 100, 4, into=values)",
+        on=("fields=6",),
+        count="fields·vocabulary·n",
         doc=(
             "Every field, that is every position of the last axis, holds a code and has a table of vectors of its own; the "
             "vectors lie along a new last axis. A number that is no code is taken for the nearest one."

@@ -70,6 +70,7 @@ register(
     Operator(
         name="glu",
         equation="y = act(x₁) ⊙ x₂ of x = [x₁; x₂]",
+        example="glu(x, act=silu)",
         doc=(
             "A gated linear unit: an axis is halved, `act` of one half gates the other. With gelu it is GEGLU, with silu "
             "SwiGLU, with relu ReGLU, with identity the bilinear unit. torch's own F.glu has gate=second."
@@ -89,6 +90,8 @@ register(
     Operator(
         name="spatial_gate",
         equation="y = x₁ ⊙ (W LN(x₂) + b) of x = [x₁; x₂], W along the tokens",
+        example="spatial_gate(x, axis=tokens)",
+        count="i·i + i + c",
         doc="The spatial gating unit of gMLP: halves the channels, the last axis. At the start W ≈ 0 and b = 1.",
         source="Liu et al. 2021, arXiv:2105.08050",
         arguments=(Argument("axis", "axis", "the axis of the tokens, which W mixes"),),

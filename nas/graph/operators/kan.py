@@ -75,6 +75,8 @@ register(
     Operator(
         name="kan",
         equation="yⱼ = Σᵢ wⱼᵢ silu(xᵢ) + sⱼᵢ Σₖ cⱼᵢₖ Bₖ(xᵢ)",
+        example="kan(x, 32)",
+        count="i·n·(grid + degree + 2)",
         doc="A KAN layer: on every edge a B-spline over [−1, 1] of `grid` intervals, beside a SiLU that reaches further.",
         source="Liu et al. 2024, arXiv:2404.19756",
         arguments=(
@@ -97,6 +99,8 @@ register(
     Operator(
         name="rbf_kan",
         equation="yⱼ = bⱼ + Σᵢ wⱼᵢ silu(xᵢ) + Σₖ cⱼᵢₖ exp(−((LN(x)ᵢ − μₖ) / h)²)",
+        example="rbf_kan(x, 32)",
+        count="i·n·(grid + 1) + n + 2·i",
         doc="FastKAN: Gaussian bumps at `grid` fixed centres in [−2, 2] in place of the splines; a LayerNorm comes first.",
         source="Li 2024, arXiv:2405.06721",
         arguments=(_N, Argument("grid", "int", "the number of centres", default=8, low=2), last_axis()),
@@ -114,6 +118,8 @@ register(
     Operator(
         name="chebyshev_kan",
         equation="yⱼ = Σᵢ Σₖ cⱼᵢₖ Tₖ(tanh xᵢ)",
+        example="chebyshev_kan(x, 32)",
+        count="i·n·(degree + 1)",
         doc="On every edge a Chebyshev polynomial of `degree`, of the input squashed by tanh.",
         source="Sidharth and Gokul 2024, arXiv:2405.07200",
         arguments=(
@@ -135,6 +141,8 @@ register(
     Operator(
         name="fourier_kan",
         equation="yⱼ = bⱼ + Σᵢ Σₖ cⱼᵢₖ cos(k xᵢ) + sⱼᵢₖ sin(k xᵢ)",
+        example="fourier_kan(x, 32)",
+        count="2·i·n·grid + n",
         doc="On every edge a Fourier series of `grid` frequencies.",
         source="Xu et al. 2024, arXiv:2406.01034",
         arguments=(_N, Argument("grid", "size", "the number of frequencies", default=5), last_axis()),
@@ -152,6 +160,8 @@ register(
     Operator(
         name="wavelet_kan",
         equation="yⱼ = BN(Σᵢ wⱼᵢ ψ((xᵢ − tⱼᵢ) / sⱼᵢ))",
+        example="wavelet_kan(x, 32)",
+        count="3·i·n + 2·n",
         doc="Wav-KAN: on every edge a wavelet with a place and a width of its own; a batch norm follows.",
         source="Bozorgasl and Chen 2024, arXiv:2405.12832",
         arguments=(

@@ -42,6 +42,8 @@ register(
     Operator(
         name="rational",
         equation="y = (a₀ + a₁x + … + a₅x⁵) / (1 + |b₁x| + … + |b₄x⁴|)",
+        example="rational(x, groups=4)",
+        count="6 + 4·groups",
         doc=(
             "The group-rational function of KAT: all channels share a, every group of neighbouring channels has its b. With "
             "a linear map it is a GR-KAN layer. It starts near swish or the identity, scaled to keep the variance."
@@ -65,6 +67,8 @@ register(
     Operator(
         name="poly_relu",
         equation="y = b + Σₖ aₖ max(x, 0)ᵏ",
+        example="poly_relu(x)",
+        count="order + 1",
         doc="A learned polynomial of a ReLU, the mean of its powers at the start.",
         source=_POLYNOMIALS,
         arguments=(_ORDER,),
@@ -79,6 +83,8 @@ register(
     Operator(
         name="poly_norm",
         equation="y = b + Σₖ aₖ xᵏ / √(mean x²ᵏ + ε)",
+        example="poly_norm(x)",
+        count="order + 1",
         doc="A learned polynomial, every power of which is divided by its root mean square over one axis.",
         source=_POLYNOMIALS,
         arguments=(_ORDER, last_axis("the axis it normalises over")),
@@ -93,6 +99,8 @@ register(
     Operator(
         name="parametric",
         equation="y = x + α ⊙ (act(x) − x)",
+        example="parametric(x, act=mish)",
+        count="i",
         doc="An activation of which every channel takes a learned share, all of it at the start.",
         source="Holzmüller et al. 2024 (RealMLP), arXiv:2407.04491",
         arguments=(

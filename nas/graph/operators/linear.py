@@ -80,6 +80,8 @@ register(
     Operator(
         name="linear",
         equation="y = W x + b",
+        example="linear(x, 32)",
+        count="per·(i·n + n with bias)",
         doc=(
             "A linear map along one axis, the last by default; the axis keeps its name and takes the size `n`. With `per` "
             "every position of the axes named there has its own W and b."
@@ -121,6 +123,8 @@ register(
     Operator(
         name="ntk_linear",
         equation="y = W x / √|axis| + b",
+        example="ntk_linear(x, 32)",
+        count="i·n + n with bias",
         doc=(
             "A linear map in the neural tangent parametrisation: W and b start as N(0, 1) and the sum is scaled instead, so "
             "that one learning rate suits every width."

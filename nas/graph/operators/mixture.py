@@ -75,6 +75,8 @@ register(
     Operator(
         name="mixture",
         equation="y = Σₖ softmax(w)ₖ ⊙ xₖ",
+        example="mixture(x, y)",
+        count="tensors·i",
         doc="A learned mean of tensors with equal axes, their plain mean at the start.",
         source="Liu, Simonyan and Yang 2018 (DARTS), arXiv:1806.09055",
         arity=(1, None),
@@ -93,6 +95,7 @@ register(
     Operator(
         name="top_k",
         equation="yᵢ = xᵢ where it is one of the k largest, 0 elsewhere",
+        example="top_k(x, 4)",
         doc="Keeps the largest numbers along one axis: sparse gates.",
         source="Shazeer et al. 2017, arXiv:1701.06538",
         arguments=(Argument("k", "size", "how many are kept"), last_axis()),
@@ -107,6 +110,9 @@ register(
     Operator(
         name="experts",
         equation="y = Σₑ gₑ (W′ₑ act(Wₑ x + bₑ) + b′ₑ) over the active largest gates gₑ",
+        example="experts(x, y, 16, 32, active=2)",
+        on=("tokens=8, channels=16", "tokens=8, experts=4"),
+        count="experts·(i·hidden + hidden + hidden·n + n)",
         doc=(
             "A mixture of experts, each an MLP with one hidden layer on the last axis. The second tensor holds the gates: "
             "it has the axes of the first, the last replaced by the experts. Only the `active` largest are computed."

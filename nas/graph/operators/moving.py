@@ -98,6 +98,7 @@ register(
     Operator(
         name="slice",
         equation="y[i] = x[start + i], i = 0 … stop − start − 1",
+        example="slice(x, 0, 4, axis=tokens)",
         doc="A piece of an axis, counted from 0; `stop` itself is not part of it.",
         arguments=(
             Argument("start", "int", "the first position", low=0),
@@ -114,6 +115,7 @@ register(
     Operator(
         name="roll",
         equation="y[i] = x[(i − shift) mod |axis|]",
+        example="roll(x, 1, axis=tokens)",
         doc="All numbers moved along an axis; what leaves at one end comes back at the other.",
         arguments=(Argument("shift", "int", _BY), last_axis()),
         infer=_keeps_type("roll"),
@@ -127,6 +129,7 @@ register(
     Operator(
         name="flip",
         equation="y[i] = x[|axis| − 1 − i]",
+        example="flip(x, axis=tokens)",
         doc="An axis in the opposite order.",
         arguments=(last_axis(),),
         infer=_keeps_type("flip"),
@@ -138,6 +141,7 @@ register(
     Operator(
         name="shift",
         equation="y[i] = x[i − by], outside of x zero or its edge",
+        example="shift(x, 1, axis=tokens)",
         doc="All numbers moved along an axis; what leaves at one end is lost, the other end is filled.",
         source="Yu et al. 2021, arXiv:2106.07477",
         arguments=(
@@ -158,6 +162,7 @@ register(
     Operator(
         name="cycle_shift",
         equation="y[i, c] = x[i + ((c + h) mod window) − h, c], h = ⌊window / 2⌋, zero outside of x",
+        example="cycle_shift(x, 3, axis=tokens)",
         doc=(
             "Each channel, of the last axis, moved along another axis by a step of its own, the steps in turn. A linear map "
             "behind it is the cycle fully-connected layer."
@@ -178,6 +183,7 @@ register(
     Operator(
         name="pad",
         equation="y[before + i] = x[i], the rest by `mode`",
+        example="pad(x, 1, 1, axis=tokens)",
         doc=(
             "A longer axis: zeros at its ends, its outermost numbers again (edge), its numbers mirrored (reflect), or those "
             "of the other end (circular)."
@@ -199,6 +205,7 @@ register(
     Operator(
         name="permute_values",
         equation="y[i] = x[π(i)], π a permutation drawn with `seed`",
+        example="permute_values(x, axis=tokens)",
         doc=(
             "An axis in a random order that is the same for every sample and never changes: what is left of a model when "
             "neighbours mean nothing. The order is stored with the weights."

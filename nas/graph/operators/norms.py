@@ -75,6 +75,8 @@ register(
     Operator(
         name="layer_norm",
         equation="y = γ ⊙ (x − mean x) / √(var x + ε) + β",
+        example="layer_norm(x)",
+        count="2·i with affine",
         doc="Every sample is normalised over one axis, the last by default.",
         source="Ba, Kiros and Hinton 2016, arXiv:1607.06450",
         arguments=_arguments("γ and β are", "the axis it normalises over", 1e-5),
@@ -91,6 +93,8 @@ register(
     Operator(
         name="rms_norm",
         equation="y = γ ⊙ x / √(mean x² + ε)",
+        example="rms_norm(x)",
+        count="i with affine",
         doc="Every sample is divided by its root mean square over one axis, the last by default.",
         source="Zhang and Sennrich 2019, arXiv:1910.07467",
         arguments=_arguments("γ is", "the axis it normalises over", 1e-6),
@@ -107,6 +111,8 @@ register(
     Operator(
         name="batch_norm",
         equation="y = γ ⊙ (x − mean x) / √(var x + ε) + β",
+        example="batch_norm(x)",
+        count="2·i with affine",
         doc="Every channel is normalised over the batch and all other axes; running statistics take over in evaluation.",
         source="Ioffe and Szegedy 2015, arXiv:1502.03167",
         arguments=_arguments("γ and β are", "the axis of the channels", 1e-5),
@@ -128,6 +134,8 @@ register(
     Operator(
         name="group_norm",
         equation="y = γ ⊙ (x − mean x) / √(var x + ε) + β",
+        example="group_norm(x, 4)",
+        count="2·i with affine",
         doc="Every sample is normalised over each group of neighbouring channels and over all other axes.",
         source="Wu and He 2018, arXiv:1803.08494",
         arguments=(
@@ -151,6 +159,7 @@ register(
     Operator(
         name="l2_norm",
         equation="y = x / max(√Σ x², 1e-12)",
+        example="l2_norm(x)",
         doc="Every sample is given the length 1 along one axis, the last by default.",
         arguments=(last_axis("the axis along which the length is 1"),),
         infer=_infer("l2_norm"),

@@ -63,6 +63,7 @@ register(
     Operator(
         name="concat",
         equation="y = [x₁; x₂; …]",
+        example="concat(x, y)",
         doc="Tensors one behind the other along one axis, the last by default; all other axes are equal.",
         arity=(1, None),
         arguments=(last_axis("the axis along which they follow each other"),),
@@ -77,6 +78,7 @@ register(
     Operator(
         name="chunk",
         equation="y = xᵢ of x = [x₀; x₁; …]",
+        example="chunk(x, 0, 2)",
         doc="One of `parts` equal pieces of an axis. `split(x, parts)` gives all of them.",
         arguments=(
             Argument("index", "int", "which piece, from 0", low=0),
@@ -93,6 +95,7 @@ register(
     Operator(
         name="identity",
         equation="y = x",
+        example="identity(x)",
         doc="The tensor itself. With `n` it checks that the axis has that size, so that it can stand where a layer may.",
         arguments=(
             Argument("n", "size", "the size that the axis must have", default=None),
@@ -108,6 +111,7 @@ register(
     Operator(
         name="zero",
         equation="y = 0",
+        example="zero(x, 32)",
         doc="Zeros of the tensor's type, or with the axis at size `n`: a connection that is not there.",
         arguments=(
             Argument("n", "size", "the new size of the axis", default=None),

@@ -138,6 +138,8 @@ register(
     Operator(
         name="patchify",
         equation="y[token, :] = the numbers of one patch of x",
+        example="patchify(x, 4)",
+        on=("height=8, width=8, channels=4",),
         doc=(
             "A signal [features] as windows of `size`, an image [height, width] or [height, width, channels] as "
             "size × size patches, row by row; one token each. Axes of size 1 are not cut. `split_axis(x, tokens)` gives the "
@@ -158,6 +160,7 @@ register(
     Operator(
         name="unpatchify",
         equation="y = x of z = patchify(x, size)",
+        example="unpatchify(x, 4)",
         doc=(
             "The signal or image that `patchify` cut, from one token for each patch; how the patches lie is known from the "
             "type of their axis. The channels come last."

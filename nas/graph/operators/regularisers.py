@@ -11,6 +11,7 @@ register(
     Operator(
         name="dropout",
         equation="y = m ⊙ x / (1 − rate), m ~ Bernoulli(1 − rate)",
+        example="dropout(x, 0.1)",
         doc="In training every number is zero with probability `rate`, the others are scaled up; in evaluation y = x.",
         source="Srivastava et al. 2014",
         arguments=(_RATE,),
@@ -25,6 +26,7 @@ register(
     Operator(
         name="drop_path",
         equation="y = m x / (1 − rate), m ~ Bernoulli(1 − rate), one for each sample",
+        example="drop_path(x, 0.1)",
         doc="In training a sample's whole tensor is zero with probability `rate`: stochastic depth on a residual branch.",
         source="Huang et al. 2016, arXiv:1603.09382",
         arguments=(_RATE,),

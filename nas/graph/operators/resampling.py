@@ -67,6 +67,7 @@ register(
     Operator(
         name="resize",
         equation="y[i] = x[i · old / new], the nearest number below or a mean of two",
+        example="resize(x, 16)",
         doc="One or two axes given another size, by repeating numbers or on straight lines between them.",
         arguments=(
             Argument("size", "size", "the new size of each axis"),
@@ -82,6 +83,7 @@ register(
     Operator(
         name="unfold",
         equation="y[i, j] = x[stride·i + j], j = 0 … kernel − 1",
+        example="unfold(x, 3, axis=tokens)",
         doc="Sliding windows over an axis, whole ones only: what each holds stands along a new axis behind it.",
         arguments=(
             Argument("kernel", "size", "the size of the window"),

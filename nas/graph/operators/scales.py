@@ -63,6 +63,8 @@ def _register_values(name: str, equation: str, doc: str, symbol: str, init: floa
         Operator(
             name=name,
             equation=equation,
+            example=f"{name}(x)",
+            count="axes",
             doc=doc,
             arguments=(
                 Argument("axes", "axes", "the axes along which the numbers differ; the last by default", default=None),
@@ -107,6 +109,8 @@ register(
     Operator(
         name="affine",
         equation="y = α ⊙ x + β",
+        example="affine(x)",
+        count="2·i",
         doc="A scale and a shift per channel, 1 and 0 at the start: the stand-in for a norm that needs no statistics.",
         source="Touvron et al. 2021 (ResMLP), arXiv:2105.03404",
         arguments=(last_axis("the axis of the channels"),),
@@ -121,6 +125,8 @@ register(
     Operator(
         name="layer_scale",
         equation="y = γ ⊙ x",
+        example="layer_scale(x)",
+        count="i",
         doc="A learned scale per channel, `init` at the start; a small one lets a deep residual stack begin as identity.",
         source="Touvron et al. 2021 (CaiT), arXiv:2103.17239",
         arguments=(

@@ -21,6 +21,7 @@ def _register_cosine(name: str, equation: str, doc: str, inverse: tuple[tuple[st
         Operator(
             name=name,
             equation=equation,
+            example=f"{name}(x, axis=tokens)",
             doc=doc,
             source="Ahmed, Natarajan & Rao 1974",
             arguments=(last_axis(),),
@@ -98,6 +99,7 @@ register(
     Operator(
         name="rfft",
         equation="y[0, k] + i y[1, k] = Σⱼ x[j] exp(−2πi j k / |axis|) / √|axis|, k = 0 … ⌊|axis| / 2⌋",
+        example="rfft(x, axis=tokens)",
         doc=f"The Fourier transform of real numbers; real and imaginary parts stand along a new first axis. {_COUNTED}",
         source="Cooley & Tukey 1965",
         arguments=(
@@ -114,6 +116,8 @@ register(
     Operator(
         name="irfft",
         equation="y[j] = Σₖ (x[0, k] + i x[1, k]) exp(2πi j k / n) / √n, the other half of x being its mirror",
+        example="irfft(x, 8, axis=tokens)",
+        on=("parts=2, tokens=5, channels=16",),
         doc=f"The inverse of `rfft`, to an axis of size n; both n = 2k and 2k + 1 have k + 1 frequencies. {_COUNTED}",
         source="Cooley & Tukey 1965",
         arguments=(

@@ -43,6 +43,7 @@ register(
     Operator(
         name="add",
         equation="y = x₁ + x₂ + …",
+        example="add(x, y)",
         doc="The sum of tensors with equal axes; written `+`.",
         arity=(1, None),
         infer=_infer_add,
@@ -55,6 +56,7 @@ register(
     Operator(
         name="multiply",
         equation="y = x₁ ⊙ x₂ ⊙ …",
+        example="multiply(x, y)",
         doc="The elementwise product of tensors with equal axes; written `*`.",
         arity=(1, None),
         infer=_infer_multiply,

@@ -85,6 +85,10 @@ class Operator:
         name: as written in equations.
         equation: what it computes, in one line of mathematics.
         doc: a sentence or two for users; `source` cites where it comes from.
+        example: a call in the language, on tensors x, y, …
+        on: the axes of these, the last standing for all that follow.
+        count: how many numbers its parameters hold, such as "i·n + n with bias". Names are those of arguments or symbols
+            that `nas.graph.examples` explains; a `with` drops the term before it where that argument is False.
         arity: the fewest and the most tensors it takes (None: any number).
         arguments: the others, in the order in which they may be given by position.
         infer: `(types, attrs) -> type` of the result; raises `ShapeError` with both types in the message.
@@ -109,6 +113,9 @@ class Operator:
     doc: str
     infer: Callable[[Types, Attributes], TensorType]
     forward: Callable[[Types, Attributes, TensorType, str, list[str]], str]
+    example: str = ""
+    on: tuple[str, ...] = ("tokens=8, channels=16",)
+    count: str = ""
     arity: tuple[int, int | None] = (1, 1)
     arguments: tuple[Argument, ...] = ()
     source: str = ""
@@ -123,6 +130,11 @@ class Operator:
     random: bool = False
     view: bool = False
     unexportable: Mapping[str, str] = field(default_factory=dict, hash=False)
+
+    @property
+    def topic(self) -> str:
+        """The module that registers it."""
+        return self.forward.__module__
 
 
 TABLE: dict[str, Operator] = {}

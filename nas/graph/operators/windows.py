@@ -50,6 +50,7 @@ def _register_reduction(name: str, equation: str, doc: str, call: str) -> None:
         Operator(
             name=name,
             equation=equation,
+            example=f"{name}(x, axis=tokens)",
             doc=doc,
             arguments=(last_axis("the axis that goes"),),
             infer=infer,
@@ -94,6 +95,7 @@ register(
     Operator(
         name="avg_pool",
         equation="y[i] = the mean of x over the window around i",
+        example="avg_pool(x, 3)",
         doc="The mean over a sliding window along one or two axes. What lies outside does not count.",
         arguments=(
             Argument("kernel", "size", "the size of the window", default=3),
