@@ -113,6 +113,8 @@ register(
     Operator(
         name="merge_axes",
         equation="y[…, i·|second| + j, …] = x[…, i, …, j, …]",
+        example="merge_axes(x, height, width)",
+        on=("height=8, width=8, channels=4",),
         doc="Two axes as one, `first` major; it stands where `first` stood. Its type remembers the order.",
         arguments=(
             Argument("first", "axis", "the major axis"),
@@ -128,6 +130,7 @@ register(
     Operator(
         name="split_axis",
         equation="y[…, i, j, …] = x[…, i·size + j, …]",
+        example="split_axis(x, channels, 4, [heads, depth])",
         doc="One axis as two, the inner one of `size`. A merged axis gives its factors back when no size is given.",
         arguments=(
             Argument("axis", "axis", "the axis that is split"),
@@ -144,6 +147,7 @@ register(
     Operator(
         name="flatten",
         equation="y[i·|b| + j] = x[i, j]",
+        example="flatten(x)",
         doc="All axes as one, in their order.",
         arguments=(_INTO,),
         infer=_infer_flatten,
@@ -155,6 +159,7 @@ register(
     Operator(
         name="rename",
         equation="y = x",
+        example="rename(x, channels, depth)",
         doc="The tensor itself with an axis of another name.",
         arguments=(Argument("axis", "axis", "the axis"), Argument("to", "axis", "its new name")),
         infer=_infer_rename,
@@ -167,6 +172,7 @@ register(
     Operator(
         name="reorder",
         equation="y[j, i] = x[i, j]",
+        example="reorder(x, [channels, tokens])",
         doc="The axes in another order.",
         arguments=(Argument("axes", "axes", "every axis once, in the new order"),),
         infer=_infer_reorder,
