@@ -85,6 +85,7 @@ _FIRST: list[Case] = [
     *cases("merge_axes", IMAGE, first="height", second="channels"),
     *cases("merge_axes", VOLUME, first="channels", second="frames"),
     *cases("merge_axes", VOLUME, first="width", second="frames"),
+    *cases("merge_axes", SEQUENCE, first="tokens", second="channels", into="all", whole=True),
     *cases("split_axis", FLAT, axis="features", size=2, into=["outer", "inner"]),
     *cases("split_axis", MERGED, axis="tokens"),
     *cases("split_axis", MERGED, axis="tokens", into=["rows", "columns"]),

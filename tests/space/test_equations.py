@@ -109,6 +109,21 @@ def test_merged_axes_keep_the_order_of_their_factors() -> None:
         image(f"z = {one} + {other}\nreturn linear(flatten(z), targets)", axes="[rows]")
 
 
+def test_an_axis_that_is_whole_again_agrees_with_itself() -> None:
+    """In blocks of two or of three, it is the same width; merged without a word it is remembered as made of its blocks."""
+
+    def blocks(size: int, whole: bool) -> str:
+        parts = f"split_axis(x, width, {size}, into=[rows, columns])"
+        return f"merge_axes({parts}, rows, columns, into=width, whole={whole})"
+
+    def sum_of(whole: bool) -> str:
+        return f"z = {blocks(2, whole)} + {blocks(3, whole)} + x\nreturn linear(flatten(z), targets)"
+
+    assert "add" in ops(image(sum_of(True), axes="[rows, columns]").graph)
+    with pytest.raises(SpaceError, match=r"`width` is rows=3·columns=2 there and rows=2·columns=3 here"):
+        image(sum_of(False), axes="[rows, columns]")
+
+
 @pytest.mark.parametrize(
     ("call", "params"),
     [

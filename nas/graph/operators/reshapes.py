@@ -29,6 +29,8 @@ def _infer_merge(types: Types, attrs: Attributes) -> TensorType:
     first, second = _merge_positions(types, attrs)
     axes = types[0].axes
     merged = _merged((axes[first], axes[second]), attrs["into"])
+    if attrs["whole"]:
+        merged = Axis(merged.name, merged.size)
     kept = [merged if i == first else axis for i, axis in enumerate(axes) if i != second]
     return made_of("merge_axes", types[0], kept)
 
@@ -115,11 +117,17 @@ register(
         equation="y[…, i·|second| + j, …] = x[…, i, …, j, …]",
         example="merge_axes(x, height, width)",
         on=("height=8, width=8, channels=4",),
-        doc="Two axes as one, `first` major; it stands where `first` stood. Its type remembers the order.",
+        doc=(
+            "Two axes as one, `first` major; it stands where `first` stood. Its type remembers the order, unless the two are "
+            "parts of what is one axis anyway, such as the blocks of an image's height and the rows of a block."
+        ),
         arguments=(
             Argument("first", "axis", "the major axis"),
             Argument("second", "axis", "the minor axis, which moves behind the first"),
             _INTO,
+            Argument(
+                "whole", "bool", "whether the two are parts of one axis, so that none are remembered", default=False
+            ),
         ),
         infer=_infer_merge,
         forward=_merge,
