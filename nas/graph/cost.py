@@ -17,15 +17,19 @@ class Costs:
     Args:
         params: numbers in all parameters; those shared by several nodes count once. `trainable_params` and
             `frozen_params` are its two parts.
-        active_params: the same without what one position of a sample leaves out: the experts that its gates do not choose.
+        active_params: those of `params` that one position of a sample uses. Where `experts` choose, the weights of the
+            experts that are not chosen are left out; everywhere else the two are equal. It is a count, whoever is chosen.
         buffers: numbers in what is stored and never learned: running statistics, knots, centres.
         macs: multiply-accumulates of one forward pass. Contractions count (linear maps, convolutions), and as
-            torch's `FlopCounterMode` counts them: its flops are twice these. What is elementwise is free.
+            torch's `FlopCounterMode` counts them: its flops are twice these. What is elementwise is free. torch counts
+            nothing for Fourier transforms; `rfft` and `irfft` count n ⌈log₂ n⌉ for each line of n numbers, which are the
+            real products of half the butterflies of a radix-2 transform: that of real numbers does half the work.
         activation_bytes: the peak of the tensors alive in one forward pass in evaluation. A tensor lives from the node that
             makes it to the last that reads it; the graph's inputs and outputs live to the end. While a node runs, its
             inputs and its result are alive together; what it holds in between is not counted, nor are the weights. A node
-            that only looks at its input in another way (identity, chunk, split_axis, rename, reorder) shares its memory;
-            one that may have to copy (flatten, merge_axes) counts as a copy.
+            that only looks at its input in another way shares its memory: chunk, expand, identity, rename, reorder, repeat,
+            slice, split_axis and unfold are views. One that may have to copy (flatten, merge_axes) counts as a copy, and a
+            view of few numbers read many times (expand, repeat, unfold) as those few.
     """
 
     params: int

@@ -15,6 +15,7 @@ from cases import CASES, Case
 from nas.cli import main
 from nas.cli.operators import call_of, described, page, topics
 from nas.graph.builder import Builder
+from nas.graph.cost import Costs
 from nas.graph.examples import SYMBOLS, example_of, tensors_of
 from nas.graph.operators import TABLE
 
@@ -177,3 +178,8 @@ def test_an_operator_of_ones_own_has_no_example() -> None:
     own = described(replace(TABLE["relu"], example=""))
     assert "example" not in own
     assert own["call"] == "relu(x)"
+
+
+def test_the_costs_name_every_view() -> None:
+    said = (Costs.__doc__ or "").partition("shares its memory: ")[2].partition(" are views")[0]
+    assert set(re.findall(r"\w+", said)) - {"and"} == {name for name, operator in TABLE.items() if operator.view}
