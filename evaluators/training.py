@@ -109,9 +109,7 @@ class _Session:
         self.started, self.timeout_s = started, timeout_s
         self.on_gpu = torch.device(device).type == "cuda"
         self.random_state: list[Tensor] | None = None
-        self.criterion: Criterion = task.criterion
-        if job.members > 1:
-            self.criterion = Ensemble(task.criterion, job.members, task.kind == "classification")
+        self.criterion = _criterion(task, job.members)
 
     @contextlib.contextmanager
     def settled(self) -> Iterator[None]:
@@ -208,14 +206,28 @@ class _Session:
         return {**metrics, "train_loss": train_loss}
 
     def measure(self, part: Tensors) -> dict[str, float]:
-        """Metrics over all of `part`, in float32 and in evaluation mode."""
-        scale = self.task.resident(self.device).target_scale
-        with torch.inference_mode():
-            return self.criterion.measure(predict(self.module, part.inputs), part.targets, scale)
+        """Metrics over all of `part`."""
+        return _measured(self.module, part, self.criterion, self.task.resident(self.device).target_scale)
 
     def test_metrics(self, reason: str) -> dict[str, float]:
         part = self.task.tensors(self.task.open_test(reason), self.device)
         return {f"test_{name}": value for name, value in self.measure(part).items()}
+
+
+def validate(module: nn.Module, task: Task, members: int = 1, device: str = "cpu") -> dict[str, float]:
+    """Metrics of `module` on the validation part, as training measures them."""
+    resident = task.resident(device)
+    return _measured(module.to(device), resident.validation, _criterion(task, members), resident.target_scale)
+
+
+def _measured(module: nn.Module, part: Tensors, criterion: Criterion, scale: Tensor) -> dict[str, float]:
+    """In float32 and in evaluation mode."""
+    with torch.inference_mode():
+        return criterion.measure(predict(module, part.inputs), part.targets, scale)
+
+
+def _criterion(task: Task, members: int) -> Criterion:
+    return task.criterion if members == 1 else Ensemble(task.criterion, members, task.kind == "classification")
 
 
 def predict(module: nn.Module, inputs: tuple[Tensor, ...]) -> Any:

@@ -13,6 +13,7 @@ from nas.errors import ExperimentError, StudyError
 if TYPE_CHECKING:
     from nas.codegen import Exported
     from nas.experiment import Search
+    from nas.experiment.pruning import Pruned
     from nas.pareto.confirmation import Confirmation, Confirmed, Split
     from nas.study.objectives import Objective
     from nas.study.records import TrialRecord
@@ -134,6 +135,12 @@ def add_export(parser: argparse.ArgumentParser) -> None:
     which.add_argument("--knee", action="store_true", help="the knee of the frontier")
     which.add_argument("--best", metavar="OBJECTIVE", help="the frontier's best by one objective, such as accuracy")
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="MODEL.py")
+    parser.add_argument(
+        "--prune",
+        type=float,
+        metavar="SHARE",
+        help="first drop the inputs of learned mixtures whose shares stay below SHARE, such as 0.05; says what it costs",
+    )
     for name, ending in FORMATS.items():
         what = f"write MODEL{ending} too, checked against MODEL.py; without its `prepare` and `restore`"
         parser.add_argument(f"--{name}", dest="formats", action="append_const", const=name, default=[], help=what)
@@ -149,18 +156,27 @@ def run_export(options: argparse.Namespace) -> int:
         raise ExperimentError(f"-o takes a .py file; its weights go beside it as .pt. Got `{options.output}`")
     found = open_search(options.directory)
     trial = _chosen(found, options)
+    pruned = None if options.prune is None else found.pruned(trial, options.prune)
     try:
-        _print_export(found, trial, found.export(trial, options.output, options.formats), options.json)
+        written = found.export(trial, options.output, options.formats, pruned)
     except FormatsRefused as refused:
-        _print_export(found, trial, refused.exported, options.json)
+        _print_export(found, trial, refused.exported, pruned, options.json)
         raise
+    _print_export(found, trial, written, pruned, options.json)
     return 0
 
 
-def _print_export(found: Search, trial: TrialRecord, written: Exported, json: bool) -> None:
+def _print_export(found: Search, trial: TrialRecord, written: Exported, pruned: Pruned | None, json: bool) -> None:
     if json:
         shown = {"source": str(written.source_path), "weights": str(written.weights_path), "params": written.params}
         shown |= {"trial": trial.number, "trained": found.trains, "verified": written.verified}
+        if pruned is not None:
+            shown["pruned"] = {
+                "threshold": pruned.threshold,
+                "operators": pruned.operators,
+                "params": pruned.params,
+                "metrics": pruned.metrics,
+            }
         print_json({**shown, "formats": [{**asdict(one), "path": str(one.path)} for one in written.formats]})
         return
     weights = "" if found.trains else "; the weights are drawn, for this search trained none"
@@ -168,6 +184,8 @@ def _print_export(found: Search, trial: TrialRecord, written: Exported, json: bo
         f"{written.source_path} and {written.weights_path}: trial {trial.number}, {written.params:,} parameters{weights}; "
         "a fresh interpreter with torch alone repeated its outputs bit for bit"
     )
+    if pruned is not None:
+        print(pruned)
     for one in written.formats:
         if one.difference:
             print(

@@ -24,6 +24,7 @@ from nas.study.records import StudyRecord, TrialRecord, read_study
 
 if TYPE_CHECKING:
     from nas.codegen import Exported, Preprocessing
+    from nas.experiment.pruning import Pruned
     from nas.pareto.published import PublishedPoint
     from nas.pareto.report import Artifact
 
@@ -129,7 +130,30 @@ class Search:
         draw_frontier(self.front(), target, published=self.published(), confirmation=self.confirmation())
         return target
 
-    def export(self, trial: TrialRecord | int, path: str | Path, formats: str | Iterable[str] = ()) -> Exported:
+    def pruned(self, trial: TrialRecord | int, threshold: float) -> Pruned:
+        """A trained trial without the inputs of mixtures whose shares stay below `threshold` everywhere, for `export`.
+
+        Raises: StudyError: the search trained nothing, or the trial has no mixtures; NasError: the threshold is no share;
+            WorkFailed: there are no weights.
+        """
+        from nas.experiment.pruning import prune
+
+        chosen = self.trial(trial) if isinstance(trial, int) else trial
+        task = self.prepared.evaluator.subject
+        if not isinstance(task, Task):
+            raise StudyError(f"{self.directory} trained nothing, so its mixtures have no learned shares to prune by")
+        architecture = self.architecture(chosen)
+        if not any(node.op == "mixture" for node in architecture.graph.nodes):
+            raise StudyError(f"trial {chosen.number} has no `mixture`, so there is nothing to prune")
+        return prune(architecture, self.weights(chosen), threshold, task)
+
+    def export(
+        self,
+        trial: TrialRecord | int,
+        path: str | Path,
+        formats: str | Iterable[str] = (),
+        pruned: Pruned | None = None,
+    ) -> Exported:
         """Write a trial as plain PyTorch: `path` and, beside it, its weights as `.pt`; verified in a fresh interpreter.
 
         Beside `load()` the file has `prepare(x)` and `restore(y)` where the task standardised inputs or targets.
@@ -139,6 +163,7 @@ class Search:
         Args:
             formats: of `onnx`, `torch-export`, `safetensors`, written beside them; they hold the model alone, so `prepare`
                 and `restore` stay outside. See `nas.codegen.export`.
+            pruned: what `pruned` made of the trial, to be written in its place.
         Raises: NasError: the file cannot be written, or a format's package is missing; WorkFailed: training again or the
             verification fails; FormatsRefused: formats that cannot hold the model, after the rest was written.
         """
@@ -148,17 +173,22 @@ class Search:
         formats = tuple(one.name for one in wanted(formats))  # before anything is trained
         chosen = self.trial(trial) if isinstance(trial, int) else trial
         architecture = self.architecture(chosen)
+        graph, facts, params = architecture.graph, self._facts(chosen), chosen.costs["params"]
+        if pruned is not None:
+            graph, params = pruned.graph, pruned.params[1]
+            facts |= {"parameters": f"{params:,}", "pruned": str(pruned)}
+        weights = self.weights(chosen) if self.trains and pruned is None else None
         return export(
-            source(architecture.graph),
-            self.weights(chosen) if self.trains else None,
+            source(graph),
+            weights if pruned is None else pruned.weights,
             _with_folder(path),
             self.space.input_shapes,
-            self._facts(chosen),
-            params=chosen.costs["params"],
+            facts,
+            params=params,
             seed=chosen.seed,
             preprocessing=self._preprocessing(architecture.members),
             formats=formats,
-            graph=architecture.graph,
+            graph=graph,
         )
 
     def weights(self, trial: TrialRecord) -> dict[str, Any]:
