@@ -154,7 +154,7 @@ def test_json_carries_all_of_it(capsys: pytest.CaptureFixture[str]) -> None:
     assert set(found) == set(TABLE)
     assert found["experts"]["example"] == {
         "call": "experts(x, y, 16, 32, active=2)",
-        "tensors": {"x": "[tokens=8, channels=16]", "y": "[tokens=8, experts=4]"},
+        "tensors": {"x": "[tokens=8, channels=16]", "y": "[tokens=8, gates=4]"},
         "result": "[tokens=8, channels=16]",
         "params": 4288,
         "active_params": 2144,

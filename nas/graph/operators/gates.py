@@ -70,7 +70,7 @@ register(
     Operator(
         name="glu",
         equation="y = act(x₁) ⊙ x₂ of x = [x₁; x₂]",
-        example="glu(x, act=silu)",
+        example='glu(x, act="silu")',
         doc=(
             "A gated linear unit: an axis is halved, `act` of one half gates the other. With gelu it is GEGLU, with silu "
             "SwiGLU, with relu ReGLU, with identity the bilinear unit. torch's own F.glu has gate=second."

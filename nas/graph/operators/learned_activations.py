@@ -99,7 +99,7 @@ register(
     Operator(
         name="parametric",
         equation="y = x + α ⊙ (act(x) − x)",
-        example="parametric(x, act=mish)",
+        example='parametric(x, act="mish")',
         count="i",
         doc="An activation of which every channel takes a learned share, all of it at the start.",
         source="Holzmüller et al. 2024 (RealMLP), arXiv:2407.04491",

@@ -41,7 +41,9 @@ def _infer_experts(types: Types, attrs: Attributes) -> TensorType:
             f"`experts` needs gates with the axes of its first tensor, the last replaced by the experts; got {x} and {gates}"
         )
     if attrs["active"] > gates.axes[-1].size:
-        raise ShapeError(f"`experts` computes {attrs['active']} experts, but its gates are for {gates.axes[-1]}")
+        raise ShapeError(
+            f"`experts` computes {attrs['active']} experts, but its gates {gates} for {x} are for {gates.axes[-1].size}"
+        )
     return resized(x, index, attrs["n"])
 
 
@@ -111,7 +113,7 @@ register(
         name="experts",
         equation="y = Σₑ gₑ (W′ₑ act(Wₑ x + bₑ) + b′ₑ) over the active largest gates gₑ",
         example="experts(x, y, 16, 32, active=2)",
-        on=("tokens=8, channels=16", "tokens=8, experts=4"),
+        on=("tokens=8, channels=16", "tokens=8, gates=4"),
         count="experts·(i·hidden + hidden + hidden·n + n)",
         doc=(
             "A mixture of experts, each an MLP with one hidden layer on the last axis. The second tensor holds the gates: "

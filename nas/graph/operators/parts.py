@@ -31,7 +31,9 @@ def _infer_chunk(types: Types, attrs: Attributes) -> TensorType:
     if axis.size % parts:
         raise ShapeError(f"`split` into {parts} parts does not divide `{axis}` of {types[0]}")
     if not 0 <= index < parts:
-        raise ShapeError(f"`chunk` counts {parts} parts from 0 to {parts - 1}, got index {index}")
+        raise ShapeError(
+            f"`chunk` counts {parts} parts of `{axis}` of {types[0]} from 0 to {parts - 1}, got index {index}"
+        )
     return resized(types[0], at, axis.size // parts)
 
 
@@ -41,17 +43,21 @@ def _chunk(types: Types, attrs: Attributes, out: TensorType, module: str, args: 
 
 
 def _infer_identity(types: Types, attrs: Attributes) -> TensorType:
-    n = attrs["n"]
-    index = position("identity", types[0], attrs["axis"]) if n is not None else -1
-    if n is not None and types[0].axes[index].size != n:
+    n, axis = attrs["n"], attrs["axis"]
+    if n is None and axis is None:
+        return types[0]
+    index = position("identity", types[0], axis)
+    if n not in (None, types[0].axes[index].size):
         raise ShapeError(f"`identity` keeps `{types[0].axes[index]}` of {types[0]}, but n = {n} is asked for")
     return types[0]
 
 
 def _infer_zero(types: Types, attrs: Attributes) -> TensorType:
-    if attrs["n"] is None:
+    n, axis = attrs["n"], attrs["axis"]
+    if n is None and axis is None:
         return types[0]
-    return resized(types[0], position("zero", types[0], attrs["axis"]), attrs["n"])
+    index = position("zero", types[0], axis)
+    return types[0] if n is None else resized(types[0], index, n)
 
 
 def _zero(types: Types, attrs: Attributes, out: TensorType, module: str, args: list[str]) -> str:

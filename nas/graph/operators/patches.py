@@ -93,8 +93,12 @@ def _sides(types: Types, attrs: Attributes, grid: tuple[Axis, ...]) -> tuple[int
     """How much of each axis a patch took: all of `size`, or 1 of an axis that was not cut."""
     size, channels = attrs["size"], types[0].axes[1]
     if attrs["cut"] is not None:
+        names = [axis.name for axis in grid]
         for name in attrs["cut"]:
-            position("unpatchify", TensorType(grid), name)
+            if name not in names:
+                raise ShapeError(
+                    f"`unpatchify` of {types[0]} puts back patches of {' and '.join(names)}, got `{name}` in `cut`"
+                )
         possible = [tuple(size if axis.name in attrs["cut"] else 1 for axis in grid)]
     else:
         each = [(size, 1) if axis.size == 1 < len(grid) else (size,) for axis in grid]
