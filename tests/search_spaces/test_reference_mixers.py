@@ -33,7 +33,9 @@ def assert_equal_outputs(name: str, genotype: dict[str, Any], reference: nn.Modu
 def in_order_of_use(reference: nn.Sequential, depth: int) -> list[Tensor]:
     """Both packages: an embedding, `depth` blocks of two residual branches, the end. They register a branch's parts otherwise."""
     embedding, blocks, end = reference[:2], reference[2 : 2 + depth], reference[2 + depth :]
-    branches = [weight for block in blocks for branch in block.children() for weight in branch_weights(branch)]
+    branches = [
+        weight for block in blocks.children() for branch in block.children() for weight in branch_weights(branch)
+    ]
     return [*embedding.parameters(), *branches, *end.parameters()]
 
 
