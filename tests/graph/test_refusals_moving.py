@@ -111,7 +111,7 @@ REFUSALS: list[tuple[str, tuple[TensorType, ...], dict[str, Any], str]] = [
         {"size": 2},
         "`unpatchify` of [tokens=3, channels=4] cannot know which of height=1 and width=3 was cut; name them as `cut`",
     ),
-    ("unpatchify", (SEQUENCE,), {"size": 2, "cut": ["height"]}, "`unpatchify` works along `height`, but its tensor is"),
+    ("unpatchify", (SEQUENCE,), {"size": 2, "cut": ["height"]}, "puts back patches of tokens, got `height` in `cut`"),
     (
         "unpatchify",
         (SEQUENCE,),

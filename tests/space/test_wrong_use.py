@@ -41,7 +41,7 @@ class Misuse:
 
 
 def run(operator: Operator, equation: str) -> Graph:
-    """Build the model of this equation. Raises: SpaceError, ShapeError: it is wrong."""
+    """Build the model of this equation. Raises: SpaceError: it is wrong."""
     types = tensors_of(operator)
     sizes = {axis.name: axis.size for type_ in types.values() for axis in type_.axes}
     named = {node.id for node in ast.walk(ast.parse(equation)) if isinstance(node, ast.Name)}

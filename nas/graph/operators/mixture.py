@@ -42,7 +42,7 @@ def _infer_experts(types: Types, attrs: Attributes) -> TensorType:
         )
     if attrs["active"] > gates.axes[-1].size:
         raise ShapeError(
-            f"`experts` computes {attrs['active']} experts, but its gates {gates} for {x} are for {gates.axes[-1].size}"
+            f"`experts` computes {attrs['active']} experts, but its gates are for {gates.axes[-1]}; got {x} and {gates}"
         )
     return resized(x, index, attrs["n"])
 

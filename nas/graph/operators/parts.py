@@ -32,7 +32,7 @@ def _infer_chunk(types: Types, attrs: Attributes) -> TensorType:
         raise ShapeError(f"`split` into {parts} parts does not divide `{axis}` of {types[0]}")
     if not 0 <= index < parts:
         raise ShapeError(
-            f"`chunk` counts {parts} parts of `{axis}` of {types[0]} from 0 to {parts - 1}, got index {index}"
+            f"`chunk` counts {parts} parts from 0 to {parts - 1}, got index {index} for `{axis}` of {types[0]}"
         )
     return resized(types[0], at, axis.size // parts)
 
