@@ -77,16 +77,13 @@ def table(trainings: list[Training]) -> str:
     """Markdown: a line a family, mean ± standard deviation over seeds, best first."""
     usual = [one for one in trainings if one.metric == "accuracy"]
     names = sorted({one.family for one in usual}, key=lambda name: -_mean(usual, name, 0))
-    lines = ["| family | parameters | MACs | in order | shuffled | seconds |", "|---|---|---|---|---|---|"]
+    lines = ["| family | parameters | MACs | in order | shuffled |", "|---|---|---|---|---|"]
     for name in names:
         own = [one for one in usual if one.family == name]
         first = own[0]
         active = "" if first.active_params == first.params else f" ({first.active_params:,} active)"
         cells = [_spread(own, index) for index in (0, 1)]
-        seconds = statistics.median(one.seconds for one in own)
-        lines.append(
-            f"| {name} | {first.params:,}{active} | {first.macs:,} | {cells[0]} | {cells[1]} | {seconds:.1f} |"
-        )
+        lines.append(f"| {name} | {first.params:,}{active} | {first.macs:,} | {cells[0]} | {cells[1]} |")
     for name in sorted({one.family for one in trainings} - set(names)):
         own = [one for one in trainings if one.family == name]
         first = own[0]

@@ -114,7 +114,7 @@ def nearest(name: str, known: Iterable[str]) -> str:
     '; did you mean `width`?'
     """
     for close in difflib.get_close_matches(name, sorted(set(known)), n=3, cutoff=0.6):
-        # a slip seldom changes the first letter: `width` is not meant for `idct`
-        if close[:1] == name[:1] or difflib.SequenceMatcher(None, close, name).ratio() >= 0.7:
+        # a slip seldom changes the first letter: `width` is not meant for `idct`; leaving something out does
+        if close[:1] == name[:1] or name in close or difflib.SequenceMatcher(None, close, name).ratio() >= 0.7:
             return f"; did you mean `{close}`?"
     return ""

@@ -41,7 +41,7 @@ def load_space(name_or_path: str | Path) -> Space:
         with path.open("rb") as file:
             text = file.read(4 * MAX_CHARACTERS + 1).decode("utf-8")  # at most four bytes a character
     except FileNotFoundError:
-        hint = nearest(given, shipped) or f"; shipped spaces are {', '.join(shipped)}"
+        hint = nearest(given, shipped) or "; `nas spaces` lists the shipped ones"
         raise SpaceError(f"{given}: neither a file nor a shipped space{hint}") from None
     except UnicodeDecodeError as problem:
         raise SpaceError(f"{given}: not a text in UTF-8 (byte {problem.start})") from None

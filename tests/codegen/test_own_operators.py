@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from random import Random
@@ -17,16 +18,23 @@ import nas
 from nas.cli import main
 from nas.codegen import build, export, source
 from nas.errors import SpaceError, StudyError
-from nas.graph.operators import TABLE
+from nas.graph.operators import table
 
 HERE = Path(__file__).parent / "own_operators"
 
 
 @pytest.fixture
 def allowed() -> Iterator[None]:
+    """The permission, and afterwards no trace of the operators."""
+    operators, own = dict(table.TABLE), dict(table._OWN)
     nas.allow_code()
     yield
     nas.allow_code(False)
+    for now, before in ((table.TABLE, operators), (table._OWN, own)):
+        now.clear()
+        now.update(before)
+    for module in [name for name in sys.modules if name.startswith("nas_operators_")]:
+        del sys.modules[module]
 
 
 @pytest.fixture
@@ -175,7 +183,7 @@ def test_definitions_that_are_no_operators(definition: type, message: str) -> No
     with pytest.raises(SpaceError) as refused:
         nas.operator("y = x")(definition)
     assert message in str(refused.value)
-    assert definition.__name__ not in TABLE
+    assert definition.__name__ not in table.TABLE
 
 
 @pytest.mark.usefixtures("allowed")
