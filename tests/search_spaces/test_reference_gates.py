@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from nas.codegen import build, source, weight_paths
 from nas.space import load_space
@@ -30,7 +30,7 @@ def block_weights(residual: Any) -> list[Tensor]:
     ]
 
 
-def in_order_of_use(package: nn.Module) -> list[Tensor]:
+def in_order_of_use(package: Any) -> list[Tensor]:
     """All weights of a gMLPVision, whose patches hold the channels first and ours last."""
     embed, end = package.to_patch_embed[1], package.to_logits
     patches = embed.weight.unflatten(1, (CHANNELS, PATCH * PATCH)).transpose(1, 2).flatten(1)

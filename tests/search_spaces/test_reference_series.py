@@ -13,7 +13,9 @@ from nas.codegen import build, source, weight_paths
 from nas.space import load_space
 
 
-def with_weights_of(weights: list[Tensor], family: str, sizes: Mapping[str, int], genotype: dict[str, Any]) -> nn.Module:
+def with_weights_of(
+    weights: list[Tensor], family: str, sizes: Mapping[str, int], genotype: dict[str, Any]
+) -> nn.Module:
     """The family's design, in evaluation, with `weights`, which come in the order of their use."""
     graph = load_space(family).with_sizes(dict(sizes)).replay(genotype).graph
     module = build(source(graph)).eval()
