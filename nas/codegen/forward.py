@@ -155,7 +155,8 @@ class Forward:
             self.live.add(name)
             self.name[value] = name
             chosen.append(name)
-        self._write(f"{', '.join(chosen)} = {one.text}", self._comment(one.writes, one.reads))
+        if chosen != [one.text]:  # a tensor whose axis was renamed is the tensor that it was
+            self._write(f"{', '.join(chosen)} = {one.text}", self._comment(one.writes, one.reads))
 
     def _new_name(self) -> str:
         number = 1
@@ -193,6 +194,7 @@ class Forward:
         self.held = {*outer, *carried.values()}
         self._write(header)
         self.indent += 4
+        start = len(self.lines)
         for q, part in enumerate(body):
             reads = tuple(
                 carried[source.part, source.which] if source.place == "before" else value
@@ -207,6 +209,8 @@ class Forward:
             self._part(part, reads, modules[q], names, named=bool(kept))
         while self.waiting:
             self._flush()
+        if len(self.lines) == start:
+            self._write("pass")
         self.indent -= 4
         self.held = set()
         self._leave(loop, outer, carried, escaping, own_reads)

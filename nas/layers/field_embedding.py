@@ -21,7 +21,8 @@ class FieldEmbedding(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         fields, vocabulary, _ = self.weight.shape
         codes = x.round().clamp(0, vocabulary - 1).long()
-        return F.embedding(codes + vocabulary * torch.arange(fields, device=x.device), self.weight.flatten(0, 1))
+        table = vocabulary * torch.arange(fields, device=x.device)
+        return F.embedding(codes + table, self.weight.flatten(0, 1))
 
     def extra_repr(self) -> str:
         return str(tuple(self.weight.shape))

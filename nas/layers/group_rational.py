@@ -18,9 +18,11 @@ class GroupRational(nn.Module):
     def __init__(self, groups: int = 8, start: str = "swish") -> None:
         super().__init__()
         if start == "identity":
-            gain, above, below = 1.0, [0.0, 1, 0, 0, 0, 0], [0.0, 0, 0, 0]
+            gain, above = 1.0, [0.0, 1, 0, 0, 0, 0]
+            below = [0.0, 0, 0, 0]
         else:
-            gain, above, below = 1.676545, [0, 1 / 2, 1 / 4, 3 / 56, 1 / 168, 1 / 3360], [0, 3 / 28, 0, 1 / 1680]
+            gain, above = 1.676545, [0, 1 / 2, 1 / 4, 3 / 56, 1 / 168, 1 / 3360]
+            below = [0, 3 / 28, 0, 1 / 1680]
         self.numerator = nn.Parameter(gain * torch.tensor(above))
         # At 0 itself |b| has no slope, and b could never leave it.
         self.denominator = nn.Parameter(torch.tensor(below).clamp_min(1e-8).repeat(groups, 1))

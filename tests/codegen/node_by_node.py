@@ -59,7 +59,7 @@ class Reference(nn.Module):
             types = tuple(self.graph.nodes[i].type for i in node.inputs)
             names = [f"x{position}" for position in range(len(types))]
             text = TABLE[node.op].forward(types, dict(node.attrs), node.type, "module", names)
-            scope = {"torch": torch, "F": F, "math": math, "module": self.module_of.get(node.id)}
+            scope: dict[str, Any] = {"torch": torch, "F": F, "math": math, "module": self.module_of.get(node.id)}
             scope |= dict(zip(names, (values[i] for i in node.inputs), strict=True))
             values[node.id] = eval(text, scope)
         return tuple(values[i] for i in self.graph.outputs)

@@ -10,7 +10,8 @@ from nas.graph.builder import Builder
 from nas.graph.graph import Call, Graph
 
 _KINDS = (
-    "mlp", "mlp", "act", "add", "multiply", "norm", "split", "concat", "tokens", "twice", "drop", "kan", "number", "call",
+    "mlp", "mlp", "act", "add", "multiply", "norm", "split", "concat", "tokens", "twice", "drop", "kan", "number", "move",
+    "slide", "learn", "call",
 )  # fmt: skip
 _MOVES = (
     "shift",
@@ -24,6 +25,7 @@ _MOVES = (
     "windows",
     "permute",
 )
+_LEARNED = ("per", "start", "scale", "attention", "mixture", "experts", "activation", "wavelets")
 _POINTWISE = ("relu", "gelu", "tanh", "silu")
 
 
@@ -86,6 +88,8 @@ class _Program:
                 h = apply("chebyshev_kan", (x,), (6,), {"degree": self.rng.choice((2, 3))}, scope, self.weights())
             elif kind == "move":
                 h = self.moved(shape.choice(_MOVES), x, scope)
+            elif kind == "learn":
+                h = self.learned(shape.choice(_LEARNED), (x, y), scope, here)
             elif kind == "slide":
                 h = apply("conv", (x,), (hidden,), scope=scope, weights=self.weights(here and here + "u"))
                 h = apply("conv", (h,), (6,), {"kernel": 1}, scope, self.weights(here and here + "d"))
@@ -93,6 +97,31 @@ class _Program:
                 h = self.call(shape, values, scope)[-1] if len(scope) < 3 else x
             values = [*values, h]
         return values
+
+    def learned(self, kind: str, read: tuple[int, int], scope: tuple[Call, ...], tie: str) -> int:
+        """Weights of other shapes, starts and uses than those of a plain linear map."""
+        apply, (x, y), weights = self.builder.apply, read, self.weights(tie)
+        if kind == "per":
+            return apply("linear", (x,), (6,), {"per": ("tokens",)}, scope, weights)
+        if kind == "start":
+            return apply("linear", (x,), (6,), {"init": "orthogonal", "bias_init": "ones"}, scope, weights)
+        if kind == "scale":
+            terms = {"spread": 0.5, "distribution": "normal"}
+            h = apply("bias", (x,), (("tokens",),), terms, scope, weights)
+            return apply("scale", (h,), (("channels",),), {"distribution": "signs"}, scope, self.weights())
+        if kind == "attention":
+            keys = apply("rename", (y,), ("tokens", "keys"), scope=scope)
+            scores = apply("softmax", (apply("contract", (x, keys), (("channels",),), scope=scope),), scope=scope)
+            return apply("contract", (scores, keys), (("keys",),), scope=scope)
+        if kind == "mixture":
+            return apply("mixture", (x, y), scope=scope, weights=weights)
+        if kind == "experts":
+            gates = apply("softmax", (apply("linear", (y,), (3,), scope=scope, weights=self.weights()),), scope=scope)
+            return apply("experts", (x, gates), (6, 4), {"active": 2}, scope, weights)
+        if kind == "activation":
+            h = apply("rational", (x,), (3,), scope=scope, weights=weights)
+            return apply("parametric", (h,), ("mish",), scope=scope, weights=self.weights())
+        return apply("wavelet_kan", (x,), (6,), scope=scope, weights=weights)
 
     def moved(self, kind: str, x: int, scope: tuple[Call, ...]) -> int:
         """Numbers at other places, by distances that the calls of a block do not share."""

@@ -271,6 +271,34 @@ def test_the_same_graph_gives_the_same_text() -> None:
     assert source(residuals([8, 4], [4, 2])) == source(residuals([8, 4], [4, 2]))
 
 
+def test_an_operator_carries_only_the_layers_that_it_names() -> None:
+    texts = []
+    for arguments in ({}, {"init": "orthogonal", "bias_init": "ones", "frozen": True}):
+        builder = Builder({"x": type_(features=6)})
+        texts.append(check(builder.finish((builder.apply("linear", (0,), (3,), arguments, weights="w"),))))
+    plain, started = texts
+    assert plain.count("class ") == 1
+    assert 'nn.Linear(6, 3).apply(Init("orthogonal", bias="ones")).requires_grad_(False)' in started
+    assert "class Init:" in started
+    assert "EinsumLinear" not in started
+
+
+def test_a_renamed_axis_is_no_statement() -> None:
+    builder = Builder({"x": type_(tokens=4, channels=6)})
+    keys = builder.apply("rename", (0,), ("tokens", "keys"))
+    mapped = builder.apply("linear", (keys,), (6,), weights="w")
+    text = check(builder.finish((builder.apply("add", (keys, mapped)),)))
+    assert text.endswith("Tensor:\n        return x + self.linear(x)\n")
+
+
+def test_a_loop_of_renamed_axes_is_empty() -> None:
+    builder = Builder({"x": type_(tokens=4, channels=6)})
+    z = 0
+    for i in range(3):
+        z = builder.apply("rename", (z,), ("tokens", "tokens"), scope=(Call("same", "same", (i,)),))
+    check(builder.finish((builder.apply("linear", (z,), (3,), weights="w"), z)))
+
+
 def test_the_header_is_the_docstring() -> None:
     text = source(residuals([4], [2]), header='A "quoted" \\ header\n\nwith """ inside"')
     namespace: dict[str, object] = {}

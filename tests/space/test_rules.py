@@ -112,6 +112,7 @@ def test_a_rejection_says_what_was_decided() -> None:
         ("121 >= params", True), ("121 > params", False), ("params == 121", True), ("params != 121", False),
         ("params >= 121", True), ("params > 121", False), ("100 < params < 122", True), ("100 < params < 110", False),
         ("macs <= 108", True), ("macs <= 107", False), ("trainable_params <= 121", True), ("trainable_params < 121", False),
+        ("active_params <= 121", True), ("active_params < 121", False),
         ("params <= macs + 16", True), ("params < macs", False), ("params / macs > 1.2", False),
         ("activation_bytes <= 84", True), ("activation_bytes < 84", False),
         ("params <= 100 + 10 * a", True), ("params <= 10 * a", False), ("not params > 121", True),
