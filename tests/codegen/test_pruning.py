@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 from random import Random
 
 import pytest
@@ -133,12 +134,18 @@ def test_shared_mixtures_are_pruned_alike() -> None:
 
 def test_a_family_of_mixtures() -> None:
     space = load_space("s-kan").seed_space("small")
-    graph = space.replay(space.seeds["small"]).graph
+    drawn = space.replay(space.seeds["small"])
+    graph = drawn.graph
     torch.manual_seed(0)
     model = build(source(graph)).eval()
     with torch.no_grad():
         for weight in logits(model):
             weight[[0, 3]] = -50
+    (glob,) = drawn.recipe["lr_factors"]
+    assert fnmatch.filter([name for name, _ in model.named_parameters()], glob) == [
+        "node_mixtures.0.mixture.weight",
+        "node_mixtures.1.mixture.weight",
+    ]
     found, weights = pruned(graph, model.state_dict(), 0.01)
     result = build(source(found)).eval()
     result.load_state_dict(weights)
