@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 
+from any_operator import Fitting, drawn
 from node_by_node import type_
 
 from nas.graph.builder import Builder
@@ -11,7 +12,7 @@ from nas.graph.graph import Call, Graph
 
 _KINDS = (
     "mlp", "mlp", "act", "add", "multiply", "norm", "split", "concat", "tokens", "twice", "drop", "kan", "number", "move",
-    "slide", "learn", "call",
+    "slide", "learn", "any", "any", "any", "any", "any", "any", "call",
 )  # fmt: skip
 _MOVES = (
     "shift",
@@ -93,6 +94,10 @@ class _Program:
             elif kind == "slide":
                 h = apply("conv", (x,), (hidden,), scope=scope, weights=self.weights(here and here + "u"))
                 h = apply("conv", (h,), (6,), {"kernel": 1}, scope, self.weights(here and here + "d"))
+            elif kind == "any":
+                h = Fitting(self.builder, scope, lambda step, here=here: self.weights(here and here + step)).apply(
+                    drawn(shape), (x, y)
+                )
             else:
                 h = self.call(shape, values, scope)[-1] if len(scope) < 3 else x
             values = [*values, h]

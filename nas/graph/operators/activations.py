@@ -113,7 +113,8 @@ def _operator(row: _Row) -> Operator:
     def forward(types: Types, attrs: Attributes, out: TensorType, module: str, args: list[str]) -> str:
         given = ""
         if argument is not None and attrs[argument.name] != argument.default:
-            given = f", {row.keyword}{attrs[argument.name]!r}"
+            value = attrs[argument.name]
+            given = f', {row.keyword}"{value}"' if argument.kind == "str" else f", {row.keyword}{value!r}"
         return row.torch.format(x=args[0], argument=given)
 
     return Operator(
