@@ -174,3 +174,14 @@ def test_karat() -> None:
     z = z + parts["read"].linear((torch.stack(shares, 1) @ values).transpose(1, 2).flatten(2))
     z = z + parts["mlp"](parts["layer_norm2"](z))
     assert_same(module(x), parts["linear2"](parts["layer_norm3"](z).mean(1)))
+
+
+def test_universal_functions_are_the_same_modules_in_all_blocks() -> None:
+    space = load_space("kolmogorov-arnold-attention")
+    counts = {}
+    for attention in ("blockwise", "universal"):
+        graph = space.replay({**space.seeds["small"], "attention": attention, "depth": 3}).graph
+        module = build(source(graph))
+        counts[attention] = sum(weight.numel() for weight in module.parameters())
+    one_head = (8 * 4 * 2 * 3 + 4) + (4 * 8 + 8)
+    assert counts["blockwise"] - counts["universal"] == 2 * 2 * one_head
