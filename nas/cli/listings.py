@@ -9,6 +9,7 @@ from nas.cli.options import add_json, print_json
 
 def add_spaces(parser: argparse.ArgumentParser) -> None:
     add_json(parser)
+    parser.add_argument("--markdown", action="store_true", help="the page docs/families.md")
     parser.set_defaults(run=run_spaces)
 
 
@@ -16,6 +17,11 @@ def run_spaces(options: argparse.Namespace) -> int:
     from nas.space import load_space, shipped_spaces
     from nas.space.loading import is_family
 
+    if options.markdown:
+        from nas.cli.families import families_page
+
+        print(families_page(), end="")
+        return 0
     found: dict[bool, dict[str, tuple[str, ...]]] = {False: {}, True: {}}
     for name, path in shipped_spaces().items():
         space = load_space(name)
