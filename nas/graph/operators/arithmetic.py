@@ -62,7 +62,7 @@ register(
         doc="A tensor to a fixed power; written `x ** 2`. Of negative numbers only whole powers exist.",
         arguments=(Argument("by", "float", "the exponent"),),
         infer=same_type,
-        forward=lambda types, attrs, out, module, args: f"{args[0]} ** {attrs['by']!r}",
+        forward=lambda types, attrs, out, module, args: f"{args[0]}.pow({attrs['by']!r})",
         keeps_zero=lambda attrs: bool(attrs["by"] > 0),
     )
 )
