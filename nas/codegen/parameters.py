@@ -27,6 +27,7 @@ def lift(graph: Graph, block_class: BlockClass) -> None:
         parameter = by_value.get((argument, values))
         if parameter is None:
             name = argument or _size_name(graph, block_class, values) or wish or _inner_name(graph, block_class, values)
+            name = name or _other_name(graph, block_class, values, stored)
             parameter = Parameter(names.claim(naming.identifier(name)), values, not argument)
             by_value[argument, values] = parameter
             block_class.parameters.append(parameter)
@@ -103,4 +104,14 @@ def _inner_name(graph: Graph, block_class: BlockClass, values: tuple[str, ...]) 
                 if sizes == values:
                     last = not outside or name == outside[-1][0]
                     return "hidden" if last else f"hidden_{name}"
-    return "hidden" if all(value.isdigit() for value in values) else "value"
+    return ""
+
+
+def _other_name(graph: Graph, block_class: BlockClass, values: tuple[str, ...], in_call: bool) -> str:
+    """A name for a number that is no axis's size: in a call a dimension, or what takes another place in each instance."""
+    if not all(value.isdigit() for value in values):
+        return "value"
+    if not in_call:
+        return "hidden"
+    rank = max(len(graph.nodes[value].type.axes) for value in block_class.instances[0].values)
+    return "dim" if all(int(value) <= rank for value in values) else "size"
