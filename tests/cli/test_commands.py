@@ -57,7 +57,9 @@ def test_json_is_json(run: Any, arguments: list[str]) -> None:
 
 def test_samples_are_lines_of_json(run: Any) -> None:
     lines = run("sample", "mlp", "-n", "3", "--json").splitlines()
-    assert [set(strict(line)) for line in lines] == [{"genotype", "costs", "unused_params", "digest", "recipe", "solved"}] * 3
+    assert [set(strict(line)) for line in lines] == [
+        {"genotype", "costs", "unused_params", "digest", "recipe", "solved"}
+    ] * 3
 
 
 def test_every_command_that_prints_facts_has_json() -> None:
