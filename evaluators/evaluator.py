@@ -11,10 +11,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from evaluators.failure import Diverged, classify
+from evaluators.failure import Diverged, OutOfTime, classify
 from evaluators.tasks.criteria import Direction
 from evaluators.tasks.load import load_subject
-from evaluators.tasks.task import Shape, Task
+from evaluators.tasks.task import Data, Shape, Task
 from evaluators.tasks.user_file import OwnEvaluator
 from nas.errors import ExperimentError, NasError
 from nas.study.candidate import Job, Outcome, Report
@@ -77,7 +77,7 @@ class Evaluator:
         Raises: NasError: the task, the recipe or the budget are wrong. A candidate's failures are outcomes.
         """
         if not isinstance(self.subject, Task):
-            return _evaluate_own(self.subject, job)
+            return _evaluate_own(self.subject, job, self.timeout_s)
         from evaluators.training import train
 
         return train(
@@ -89,9 +89,30 @@ class Evaluator:
             test_reason=self.test_reason,
         )
 
+    def placed(self) -> Evaluator:
+        """The same evaluator with its data in it, for engines that share memory between workers: they load nothing.
+
+        Workers see read-only arrays. A user's own evaluator keeps its data to itself, and is made anew in each worker.
+
+        Raises: TaskError: the data cannot be used.
+        """
+        if not isinstance(self.subject, Task):
+            return self
+        return dataclasses.replace(self, task=dataclasses.replace(self.subject, load=_There(self.subject.data)))
+
     def __getstate__(self) -> dict[str, Any]:
         """Without the task that was loaded here."""
         return {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
+
+
+@dataclass(frozen=True)
+class _There:
+    """Data that need no loading."""
+
+    data: Data
+
+    def __call__(self) -> Data:
+        return self.data
 
 
 def chosen_device(device: str) -> str:
@@ -114,7 +135,7 @@ def chosen_device(device: str) -> str:
     return device
 
 
-def _evaluate_own(subject: OwnEvaluator, job: Job) -> Run:
+def _evaluate_own(subject: OwnEvaluator, job: Job, timeout_s: float | None) -> Run:
     """A user's evaluator, held to the same contract: what goes wrong inside is an outcome."""
     started = time.perf_counter()
     curve: list[Report] = []
@@ -136,6 +157,8 @@ def _evaluate_own(subject: OwnEvaluator, job: Job) -> Run:
                     result = end.value
                     break
                 curve.append(_checked(report))
+                if timeout_s is not None and time.perf_counter() - started > timeout_s:
+                    raise OutOfTime(f"gave up after {timeout_s:g} s, at rung {report.rung}")
                 if (yield report) is False:
                     return outcome("stopped", f"stopped at rung {report.rung}")
         if isinstance(result, Outcome):

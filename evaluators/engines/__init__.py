@@ -1,9 +1,9 @@
-"""Where candidates are evaluated: `Inline` in this process, `RayLocal` in several; `make_engine` reads the setting."""
+"""Where candidates are evaluated: `Inline` in this process, `RayEngine` in several, here or on a cluster; `make_engine` reads the setting."""
 
 from evaluators.engines.engine import AskTell, Engine, Evaluates, Observer, Silent, Step
 from evaluators.engines.inline import Inline
 from evaluators.engines.make import ENGINES, make_engine
-from evaluators.engines.ray import RayLocal
+from evaluators.engines.ray import RayEngine
 
 __all__ = [
     "ENGINES",
@@ -12,7 +12,7 @@ __all__ = [
     "Evaluates",
     "Inline",
     "Observer",
-    "RayLocal",
+    "RayEngine",
     "Silent",
     "Step",
     "make_engine",

@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
-from typing import Any, Protocol
+import time
+from collections.abc import Generator, Sequence
+from dataclasses import replace
+from typing import Any, Protocol, TypeVar
 
+from evaluators.failure import classify
+from nas.errors import NasError
 from nas.study.candidate import Job, Outcome, Report
+
+# A candidate that does not even say that it is out of time, this long after it should have, is ended by force.
+GRACE_S = 30.0
+
+# Which of the jobs that were started together, from 0, and what it says.
+Message = tuple[int, Report | Outcome]
 
 
 class AskTell(Protocol):
@@ -29,7 +39,10 @@ class AskTell(Protocol):
 
 
 class Evaluates(Protocol):
-    """An evaluator, as an engine sees it. For engines with several processes it can be pickled."""
+    """An evaluator, as an engine sees it. For engines with several processes it can be pickled.
+
+    It may have `timeout_s`, the seconds of one candidate, and `placed()`, the same evaluator with its data in it.
+    """
 
     def evaluate(self, job: Job) -> Generator[Report, bool | None, Outcome]: ...
 
@@ -63,25 +76,42 @@ class Engine(Protocol):
     def run(self, study: AskTell, evaluator: Evaluates, observer: Observer | None = None) -> None: ...
 
 
+def longest_s(evaluator: Evaluates) -> float | None:
+    """Seconds after which a candidate is ended by force; None: never."""
+    timeout_s: float | None = getattr(evaluator, "timeout_s", None)
+    return None if timeout_s is None else timeout_s + GRACE_S
+
+
 class Step:
-    """One evaluation, advanced from report to report. The engines differ only in which process holds it."""
+    """A list of jobs, advanced from message to message. The engines differ only in which process holds it.
+
+    Whatever goes wrong in the evaluation of one is its outcome, and the next one follows.
+    """
 
     def __init__(self, evaluator: Evaluates) -> None:
         self.evaluator = evaluator
-        self.running: Generator[Report, bool | None, Outcome] | None = None
+        self.running: Generator[Message, bool, None] | None = None
 
-    def ready(self) -> bool:
-        """True, as soon as the process that holds this can say so."""
-        return True
+    def start(self, jobs: Sequence[Job]) -> Message:
+        """Begin with `jobs`; the first message.
 
-    def start(self, job: Job) -> Report | Outcome:
-        """Begin with `job`; its first report, or its outcome when it has none."""
-        self.running = self.evaluator.evaluate(job)
-        return self._next(None)
+        Raises: NasError: the evaluator cannot be used at all.
+        """
+        self.running = self._through(jobs)
+        return next(self.running)
 
-    def advance(self, go_on: bool) -> Report | Outcome:
-        """The next report, or the outcome; `go_on` answers the report before."""
-        return self._next(go_on)
+    def advance(self, go_on: bool) -> Message:
+        """The next message; `go_on` answers the report before, and says nothing after an outcome.
+
+        Raises: NasError: the evaluator cannot be used at all; RuntimeError: every job has had its outcome.
+        """
+        if self.running is None:
+            raise RuntimeError("start() comes before advance()")
+        try:
+            return self.running.send(go_on)
+        except StopIteration:
+            self.running = None
+            raise RuntimeError("start() comes before advance()") from None
 
     def close(self) -> None:
         """Drop what is running."""
@@ -89,12 +119,50 @@ class Step:
             self.running.close()
             self.running = None
 
-    def _next(self, answer: bool | None) -> Report | Outcome:
-        if self.running is None:
-            raise RuntimeError("start() comes before advance()")
-        try:
-            return self.running.send(answer)
-        except StopIteration as end:
-            self.running = None
-            outcome: Outcome = end.value
-            return outcome
+    def _through(self, jobs: Sequence[Job]) -> Generator[Message, bool, None]:
+        for place, job in enumerate(jobs):
+            curve: list[Report] = []
+            started, answer = time.perf_counter(), None
+            running: Any = None
+            try:
+                running = self.evaluator.evaluate(job)
+                while True:
+                    curve.append(_sound(running.send(answer), Report))
+                    answer = yield place, curve[-1]
+            except StopIteration as end:
+                outcome = _judged(end.value, curve, started)
+            except NasError:
+                raise
+            except (Exception, SystemExit) as error:  # a failure is data
+                outcome = _failed(error, curve, started)
+            finally:
+                if hasattr(running, "close"):
+                    running.close()
+            yield place, outcome
+
+
+Sent = TypeVar("Sent", Report, Outcome)
+
+
+def _sound(sent: Any, kind: type[Sent]) -> Sent:
+    """`sent` with plain numbers for metrics, as processes and records can hold them.
+
+    Raises: TypeError: it is of another kind; ValueError or TypeError: a metric is no number.
+    """
+    if not isinstance(sent, kind):
+        raise TypeError(f"evaluate(job) gave {type(sent).__name__}; expected {kind.__name__}")
+    return replace(sent, metrics={str(name): float(value) for name, value in sent.metrics.items()})
+
+
+def _judged(sent: Any, curve: list[Report], started: float) -> Outcome:
+    try:
+        outcome = _sound(sent, Outcome)
+        return replace(outcome, curve=tuple(_sound(report, Report) for report in outcome.curve))
+    except (TypeError, ValueError) as error:
+        return _failed(error, curve, started)
+
+
+def _failed(error: Exception | SystemExit, curve: list[Report], started: float) -> Outcome:
+    state, message = classify(error if isinstance(error, Exception) else RuntimeError(f"SystemExit: {error}"))
+    known = dict(curve[-1].metrics) if curve else {}
+    return Outcome(state, known, tuple(curve), time.perf_counter() - started, message)

@@ -8,10 +8,10 @@ from typing import Any
 
 from evaluators.engines.engine import Engine
 from evaluators.engines.inline import Inline
-from evaluators.engines.ray import RayLocal
+from evaluators.engines.ray import RayEngine
 from nas.errors import ExperimentError, nearest
 
-ENGINES: dict[str, type[Inline] | type[RayLocal]] = {"inline": Inline, "ray": RayLocal}
+ENGINES: dict[str, type[Inline] | type[RayEngine]] = {"inline": Inline, "ray": RayEngine}
 
 
 def make_engine(setting: str | Mapping[str, Any]) -> Engine:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import signal
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 
 class Interrupted(KeyboardInterrupt):
@@ -16,8 +19,27 @@ class Interrupted(KeyboardInterrupt):
 
 @contextmanager
 def resumable(command: str) -> Iterator[None]:
-    """Interrupts inside become `Interrupted`."""
+    """Interrupts inside become `Interrupted`: Ctrl-C, and SIGTERM, with which schedulers announce the end of a job."""
     try:
-        yield
+        with _terminated_as_interrupted():
+            yield
     except KeyboardInterrupt:
         raise Interrupted(command) from None
+
+
+@contextmanager
+def _terminated_as_interrupted() -> Iterator[None]:
+    """Only the main thread may say what a signal means; elsewhere SIGTERM stays as it is."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def interrupt(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        # None: somebody outside Python had set it, and Python cannot set that again.
+        signal.signal(signal.SIGTERM, signal.SIG_DFL if before is None else before)

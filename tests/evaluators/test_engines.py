@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from engine_cases import MemoryStudy, Parabola
 
-from evaluators.engines import ENGINES, Inline, RayLocal, Step, make_engine
+from evaluators.engines import ENGINES, Inline, RayEngine, Step, make_engine
 from nas.errors import ExperimentError, TaskError
 from nas.study.candidate import Job, Outcome, Report
 
@@ -65,7 +65,7 @@ def test_step_has_an_order() -> None:
     step = Step(Parabola())
     with pytest.raises(RuntimeError, match=r"start\(\) comes before advance\(\)"):
         step.advance(True)
-    assert isinstance(step.start(Job(0, {"x": 1.0}, "", {}, 0, {}, (1,))), Report)
+    assert isinstance(step.start([Job(0, {"x": 1.0}, "", {}, 0, {}, (1,))])[1], Report)
     step.close()
     with pytest.raises(RuntimeError, match=r"start\(\) comes before advance\(\)"):
         step.advance(True)
@@ -73,7 +73,7 @@ def test_step_has_an_order() -> None:
 
 def test_make_engine() -> None:
     assert make_engine("inline") == Inline()
-    assert make_engine({"name": "ray", "workers": 4, "gpus": 0.5}) == RayLocal(workers=4, gpus=0.5)
+    assert make_engine({"name": "ray", "workers": 4, "gpus": 0.5}) == RayEngine(workers=4, gpus=0.5)
     assert set(ENGINES) == {"inline", "ray"}
 
 
@@ -86,13 +86,17 @@ def test_make_engine() -> None:
         ({"name": ["ray"]}, "no engine is called `.'ray'.`"),
         (
             {"name": "ray", "worker": 2},
-            "`ray` has no option `worker`; did you mean `workers`[?]; it has workers, cpus, gpus",
+            "`ray` has no option `worker`; did you mean `workers`[?]; it has workers, cpus, gpus, memory_gb, address, batch",
         ),
         ({"name": "inline", "workers": 2}, "`inline` has no option `workers`; it has none"),
         ({"name": "ray", "workers": 0}, "`workers` is a whole number from 1, got 0"),
         ({"name": "ray", "workers": 1.5}, "`workers` is a whole number from 1, got 1.5"),
         ({"name": "ray", "cpus": 0}, "`cpus` is a number above 0, got 0"),
         ({"name": "ray", "gpus": "all"}, "`gpus` is a number from 0, got 'all'"),
+        ({"name": "ray", "gpus": 1.5}, "`gpus` is a fraction up to 1 or a whole number, got 1.5"),
+        ({"name": "ray", "memory_gb": 0}, "`memory_gb` is a number above 0, got 0"),
+        ({"name": "ray", "batch": 0}, "`batch` is a whole number from 1, got 0"),
+        ({"name": "ray", "address": "here"}, "`address` is local, auto, ray://HOST:PORT or HOST:PORT, got 'here'"),
     ],
 )
 def test_engine_errors(setting: Any, message: str) -> None:
@@ -105,4 +109,4 @@ def test_without_ray_there_is_a_way_out(monkeypatch: pytest.MonkeyPatch) -> None
     with pytest.raises(
         ExperimentError, match=r"engine `ray` needs the package ray: pip install ray, or use `engine: inline`"
     ):
-        RayLocal().run(MemoryStudy(1), Parabola())
+        RayEngine().run(MemoryStudy(1), Parabola())

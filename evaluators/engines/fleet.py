@@ -1,0 +1,267 @@
+"""The workers of Ray and what each of them is doing.
+
+A worker holds a list of candidates and hands over a message at a time, so that a decision to stop reaches it at the rung
+where it was taken, and so that what it told is on record before it goes on.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Any
+
+from evaluators.engines.engine import AskTell, Evaluates, Observer, longest_s
+from evaluators.engines.worker import Worker
+from nas.errors import NasError, WorkFailed
+from nas.study.candidate import Job, Outcome, Report, State
+
+# The driver looks up this often for interrupts and for workers that hang.
+POLL_S = 1.0
+
+# Without a single worker for this long, the search ends. A cluster that grows needs minutes for a new machine.
+PLACE_S = 900.0
+
+# With torch's defaults two processes on two cores slow each other down many times over.
+ONE_THREAD = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+
+
+@dataclass
+class Flight:
+    """A candidate that is being evaluated, or waits to be evaluated again.
+
+    Args:
+        answers: rung → what the study said, so that a second run of a lost candidate reports nothing twice.
+        losses: workers that died with it, not counting those that went down with their machine.
+        started: when its evaluation began, on the monotonic clock; 0: it has not.
+    """
+
+    candidate: Any
+    job: Job
+    answers: dict[int, bool] = field(default_factory=dict)
+    losses: int = 0
+    started: float = 0.0
+
+
+@dataclass(eq=False)
+class Seat:
+    """One worker's place: who sits there now, and the flights it was given, of which the first is being evaluated."""
+
+    number: int
+    actor: Any = None
+    node: str = ""
+    flights: deque[Flight] = field(default_factory=deque)
+
+
+class Fleet:
+    """The workers of one search.
+
+    Args:
+        ray: the module, connected.
+        actor: makes an actor class of a class; holds what Ray reserves for each.
+        workers, batch: of the engine; never more than their product are asked for and not told.
+        limits: share of a GPU and GiB of memory, for the worker to keep to.
+    """
+
+    def __init__(
+        self,
+        ray: Any,
+        actor: Any,
+        workers: int,
+        batch: int,
+        limits: tuple[float, float | None],
+        study: AskTell,
+        observer: Observer,
+    ) -> None:
+        self.ray, self.batch, self.limits = ray, batch, limits
+        self.study, self.observer = study, observer
+        self.make = actor(Worker)
+        hidden = {} if limits[0] else {"CUDA_VISIBLE_DEVICES": ""}
+        self.environment = {"env_vars": {**ONE_THREAD, "PYTHONPATH": _own_paths(), **hidden}}
+        self.seats = [Seat(number) for number in range(workers)]
+        self.starting: dict[Any, Seat] = {}
+        self.idle: deque[Seat] = deque()
+        self.again: deque[Flight] = deque()
+        self.flying: dict[Any, Seat] = {}
+        self.evaluator: Any = None
+        self.longest: float | None = None
+
+    def fly(self, evaluator: Evaluates) -> None:
+        """Ask, evaluate and tell until the study has nothing left and nothing is in flight."""
+        self.evaluator, self.longest = self._placed(evaluator), longest_s(evaluator)
+        waiting_since = time.monotonic()
+        try:
+            for seat in self.seats:
+                self._fill(seat)
+            while self._launch() or self.flying or self.again:
+                done, _ = self.ray.wait([*self.flying, *self.starting], num_returns=1, timeout=POLL_S)
+                for reference in done:
+                    if reference in self.starting:
+                        self._seated(reference)
+                    else:
+                        self._land(reference)
+                self._give_up()
+                if self.flying or self.idle:
+                    waiting_since = time.monotonic()
+                elif time.monotonic() - waiting_since > PLACE_S:
+                    raise WorkFailed(
+                        f"engine: Ray found no place for a worker in {PLACE_S:g} s; resume with smaller ones"
+                    )
+        finally:
+            for seat in self.seats:
+                if seat.actor is not None:
+                    self.ray.kill(seat.actor)
+
+    # ------------------------------------------------------------------ workers
+
+    def _placed(self, evaluator: Evaluates) -> Any:
+        """The evaluator in Ray's object store, from where each machine fetches it once; with its data, where it can."""
+        place = getattr(evaluator, "placed", None)
+        if place is None:
+            return self.ray.put(evaluator)
+        for name in [name for name in sys.modules if name.startswith("user_task_")]:
+            self.ray.cloudpickle.register_pickle_by_value(sys.modules[name])  # no worker could import a user's file
+        loaded = place()
+        try:
+            return self.ray.put(loaded)
+        except Exception:  # whatever a user's task holds that cannot travel: then each worker loads it
+            return self.ray.put(evaluator)
+
+    def _fill(self, seat: Seat) -> None:
+        """A new worker, wherever Ray finds room. Not Ray's own restart: that would not say which candidate was lost."""
+        seat.actor = self.make.options(runtime_env=self.environment).remote(self.evaluator, *self.limits)
+        self.starting[seat.actor.ready.remote()] = seat
+
+    def _seated(self, reference: Any) -> None:
+        """A worker that cannot even start would otherwise look like a candidate that kills workers, again and again."""
+        errors = self.ray.exceptions
+        seat = self.starting.pop(reference)
+        try:
+            seat.node = self.ray.get(reference)
+        except (errors.RayActorError, errors.RuntimeEnvSetupError) as error:
+            if getattr(error, "actor_init_failed", True):
+                raise WorkFailed(f"engine: the workers of Ray cannot start: {_reason(error)}") from None
+            self._fill(seat)  # its machine went down meanwhile
+        else:
+            self.idle.append(seat)
+
+    def _vacate(self, seat: Seat) -> Flight:
+        """Take a worker away and start another; the flight it was at. Those it had not begun wait for the next worker."""
+        self.ray.kill(seat.actor)
+        flight = seat.flights.popleft()
+        self.again.extend(seat.flights)
+        seat.flights.clear()
+        self._fill(seat)
+        return flight
+
+    def _give_up(self) -> None:
+        """End workers that are stuck past their time: in a batch that never ends nobody looks at the clock."""
+        if self.longest is None:
+            return
+        late = time.monotonic() - self.longest
+        for reference, seat in list(self.flying.items()):
+            if seat.flights[0].started < late:
+                del self.flying[reference]
+                self._end(self._vacate(seat), seat, "timeout", f"no answer in {self.longest:g} s; its worker was ended")
+
+    # ------------------------------------------------------------------ candidates
+
+    def _launch(self) -> bool:
+        """Give every idle worker something to do; False: the study has nothing for now."""
+        while self.idle:
+            flights = self._next_flights()
+            if not flights:
+                return False
+            seat = self.idle.popleft()
+            seat.flights.extend(flights)
+            self._begin(seat, seat.actor.start.remote([flight.job for flight in flights]))
+        return True
+
+    def _next_flights(self) -> list[Flight]:
+        flights: list[Flight] = []
+        while len(flights) < self.batch:
+            if self.again:
+                flights.append(self.again.popleft())
+            elif (candidate := self.study.ask()) is not None:
+                flights.append(Flight(candidate, self.study.job(candidate)))
+            else:
+                break
+        return flights
+
+    def _begin(self, seat: Seat, reference: Any) -> None:
+        """The first of the seat's flights is being evaluated from now on; `reference` is its first message."""
+        self.flying[reference] = seat
+        flight = seat.flights[0]
+        new, flight.started = not flight.started, time.monotonic()
+        if new:
+            self.observer.started(flight.candidate, seat.number)
+
+    def _land(self, reference: Any) -> None:
+        """Take what a worker sent: a report is answered, an outcome told, a death made good once."""
+        errors = self.ray.exceptions
+        seat = self.flying.pop(reference)
+        try:
+            _, got = self.ray.get(reference)
+        except errors.RayTaskError as error:
+            if isinstance(error.cause, NasError):
+                raise error.cause from None
+            self._end(self._vacate(seat), seat, "crashed", f"the worker failed: {error}")
+        except errors.OutOfMemoryError:
+            flight = self._vacate(seat)
+            self._end(flight, seat, "out_of_memory", "Ray ended the worker: the machine was running out of memory")
+        except errors.RayError as error:
+            self._lost(seat, error)
+        else:
+            if isinstance(got, Report):
+                answer = self._answer(seat, got)
+                self.flying[seat.actor.advance.remote(answer)] = seat
+            else:
+                self._finish(seat, got)
+
+    def _answer(self, seat: Seat, report: Report) -> bool:
+        flight = seat.flights[0]
+        if report.rung not in flight.answers:
+            flight.answers[report.rung] = self.study.report(flight.candidate, report)
+            self.observer.reported(flight.candidate, report, seat.number)
+        return flight.answers[report.rung]
+
+    def _finish(self, seat: Seat, outcome: Outcome) -> None:
+        flight = seat.flights.popleft()
+        following = seat.actor.advance.remote(True) if seat.flights else None  # it need not wait for the record
+        self._tell(flight, seat, outcome)
+        if following is None:
+            self.idle.append(seat)
+        else:
+            self._begin(seat, following)
+
+    def _lost(self, seat: Seat, error: Exception) -> None:
+        """A worker died. Its candidate is blamed the second time, unless the machine went down with it."""
+        node = seat.node
+        flight = self._vacate(seat)
+        flight.losses += any(one["NodeID"] == node and one["Alive"] for one in self.ray.nodes())
+        if flight.losses < 2:
+            self.again.append(flight)
+        else:
+            self._end(flight, seat, "crashed", f"two workers died evaluating it; the second: {_reason(error)}")
+
+    def _end(self, flight: Flight, seat: Seat, state: State, message: str) -> None:
+        """Tell an outcome that the worker could not."""
+        self._tell(flight, seat, Outcome(state, seconds=time.monotonic() - flight.started, message=message))
+
+    def _tell(self, flight: Flight, seat: Seat, outcome: Outcome) -> None:
+        self.study.tell(flight.candidate, outcome)
+        self.observer.finished(flight.candidate, outcome, seat.number)
+
+
+def _own_paths() -> str:
+    """Where this process finds modules, without Python's own: workers import what the driver can."""
+    places = (os.path.abspath(path) for path in sys.path)
+    own = (path for path in places if not path.startswith((sys.prefix, sys.base_prefix)))
+    return os.pathsep.join(dict.fromkeys(own))
+
+
+def _reason(error: Exception) -> str:
+    """The last line of what Ray says about a dead actor, without its advice."""
+    return (str(error).strip().splitlines() or [""])[-1].partition(" Some common causes")[0]
