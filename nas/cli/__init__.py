@@ -30,6 +30,7 @@ COMMANDS = {
     "spaces": ("listings", "the spaces that come with the package"),
     "tasks": ("listings", "the tasks that come with the package"),
     "samplers": ("listings", "the samplers and what they accept"),
+    "stopping": ("listings", "the rules that stop candidates early, and their settings"),
 }
 
 _WIDTH = 100

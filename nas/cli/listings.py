@@ -1,4 +1,4 @@
-"""`nas spaces | tasks | samplers`: what there is."""
+"""`nas spaces | tasks | samplers | stopping`: what there is."""
 
 from __future__ import annotations
 
@@ -61,6 +61,26 @@ def run_samplers(options: argparse.Namespace) -> int:
     from nas.study.samplers import SAMPLERS
 
     _print({name: (entry.summary,) for name, entry in SAMPLERS.items()}, options.json, ("doc",))
+    return 0
+
+
+def add_stopping(parser: argparse.ArgumentParser) -> None:
+    add_json(parser)
+    parser.set_defaults(run=run_stopping)
+
+
+def run_stopping(options: argparse.Namespace) -> int:
+    from nas.study.stopping import RULES
+
+    rows: dict[str, tuple[str, ...]] = {}
+    for name, entry in RULES.items():
+        shown = (f"{key}: {one.default}" for key, one in entry.settings.items() if one.default is not None)
+        front = "the front is never stopped" if entry.keeps_front else ""
+        one = "for one objective that training decides" if entry.one_objective else ""
+        rows[name] = (entry.summary, ", ".join(shown), front, one)
+    _print(rows, options.json, ("doc", "settings", "front", "objectives"))
+    if not options.json:
+        print("\nEach takes the rungs too:\n  stopping: {rule: pareto-halving, rungs: [3, 10], eta: 3}")
     return 0
 
 

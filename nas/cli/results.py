@@ -33,6 +33,7 @@ def add_front(parser: argparse.ArgumentParser) -> None:
 
 def run_front(options: argparse.Namespace) -> int:
     from nas.experiment import open_search
+    from nas.pareto.terminal import rungs_note
 
     found = open_search(options.directory)
     front = found.front()
@@ -52,7 +53,7 @@ def run_front(options: argparse.Namespace) -> int:
     elif options.csv:
         print(front.to_csv(), end="")
     else:
-        print(picture(front) + front.table(columns()))
+        print("\n".join(filter(None, (picture(front) + front.table(columns()), rungs_note(found.record())))))
     return 0
 
 

@@ -19,7 +19,7 @@ from nas.space import Space, load_space, shipped_spaces, space_from_text
 from nas.space.check import check
 from nas.study.objectives import Goal
 from nas.study.samplers import make_sampler, parse_sampler
-from nas.study.stopping import parse_stopping
+from nas.study.stopping import make_rungs, parse_stopping
 
 CHECK_DRAWS = 100
 RECIPE_DRAWS = 20
@@ -54,13 +54,14 @@ def prepare(experiment: Experiment, space: Space | None = None) -> Prepared:
     trying = _Trying(experiment)
     engine = trying("engine", lambda: make_engine(experiment.engine))
     recipe = trying("recipe", lambda: check_recipe(experiment.recipe))
-    trying("stopping", lambda: parse_stopping(experiment.stopping, experiment.budget))
+    stopping = trying("stopping", lambda: parse_stopping(experiment.stopping, experiment.budget))
     trying("sampler", lambda: parse_sampler(experiment.sampler))
     trying("device", lambda: chosen_device(experiment.device))
     loaded = trying("space", lambda: space if space is not None else load_space(str(experiment.space)))
     evaluator = trying("task", lambda: _evaluator(experiment))
     trying.finish()
     assert engine is not None and recipe is not None and loaded is not None and evaluator is not None
+    assert stopping is not None
 
     subject = evaluator.subject
     bound = loaded.bind(subject.inputs, subject.outputs)
@@ -70,6 +71,7 @@ def prepare(experiment: Experiment, space: Space | None = None) -> Prepared:
     goal = trying("objectives", lambda: Goal.parse(objectives, (), evaluator.metrics))
     if goal is not None:
         trying("constraints", lambda: Goal.parse(objectives, experiment.constraints, evaluator.metrics))
+        trying("stopping", lambda: make_rungs(stopping, goal.objectives))
     trying.finish()
     in_force = replace(experiment, objectives=objectives, recipe=asdict(recipe))
     return Prepared(in_force, bound, evaluator, engine, tuple(evaluator.metrics))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from nas.experiment.settings import CONFIRM_SEEDS, DEFAULT_EPOCHS, DEFAULT_TRIALS
+from nas.study.stopping import RULES
 
 
 def experiment_schema() -> dict[str, Any]:
@@ -34,9 +35,13 @@ def experiment_schema() -> dict[str, Any]:
                         "required": ["rule"],
                         "additionalProperties": False,
                         "properties": {
-                            "rule": {"enum": ["none", "pareto-halving"]},
+                            "rule": {"enum": ["none", *RULES]},
                             "rungs": {"type": "array", "items": {"type": "integer", "minimum": 1}},
-                            "eta": {"type": "number", "exclusiveMinimum": 1, "default": 3},
+                            **{
+                                name: {"description": setting.takes}
+                                for entry in RULES.values()
+                                for name, setting in entry.settings.items()
+                            },
                         },
                     },
                 ],

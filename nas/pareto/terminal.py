@@ -13,6 +13,7 @@ from nas.pareto.plane import Axis, Plane, Point, plane_of, staircase, ticks
 
 if TYPE_CHECKING:
     from nas.pareto.front import Front
+    from nas.study.records import StudyRecord
 
 SMALLEST = (24, 6)
 """Columns and rows below which no sketch is drawn."""
@@ -99,6 +100,19 @@ def sketch(
     lines.extend(_foot(window, gutter))
     text = "\n".join(lines)
     return text if unicode else "".join(_ascii(character) for character in text)
+
+
+def rungs_note(record: StudyRecord) -> str:
+    """How well the rungs predict the end, in a line, and a warning where they do not; empty where nobody can say."""
+    from nas.study.correlation import rung_correlations, warning
+
+    found = rung_correlations(record)
+    if not found:
+        return ""
+    parts = (f"{one.objective} at {one.rung}: {one.rho:.2f} (n {one.n})" for one in found)
+    words = warning(found)
+    line = f"rank correlation of the rungs with the end: {', '.join(parts)}"
+    return f"{line}\nwarning: {words}" if words else line
 
 
 def _cells(window: _Window, front: Front, candidates: Sequence[Point]) -> dict[tuple[int, int], tuple[str, str]]:

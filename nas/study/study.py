@@ -27,7 +27,7 @@ from nas.study.objectives import Goal
 from nas.study.proposals import Proposals, seed_of
 from nas.study.records import StudyRecord, record_of
 from nas.study.samplers import make_sampler, parse_sampler
-from nas.study.stopping import Rungs, parse_stopping
+from nas.study.stopping import make_rungs, parse_stopping
 from nas.study.storage import Record
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class Study:
         self._mirror = Mirror()
         sampler = make_sampler(settings.sampler, space, self.goal)
         self._proposals = Proposals(space, self.goal, sampler, self._mirror, settings.recipe, settings.seed)
-        self._rungs = Rungs(parse_stopping(settings.stopping, settings.budget))
+        self._rungs = make_rungs(parse_stopping(settings.stopping, settings.budget), self.goal.objectives)
         self._record = Record(directories.location(directory, settings), settings.name, self.goal.objectives, new)
         self._entries = self._record.load()
         self._again: deque[Candidate] = deque()
@@ -114,6 +114,7 @@ class Study:
             operators={file: directories.text_digest(text) for file, text in space.operator_files.items()},
         )
         make_sampler(settings.sampler, space, goal)
+        make_rungs(parse_stopping(stopping, budget), goal.objectives)
         snapshots = {"space.yaml": space.text, **space.operator_files}
         if experiment:
             snapshots["experiment.yaml"] = experiment
@@ -202,7 +203,7 @@ class Study:
             recipe=candidate.recipe,
             seed=candidate.seed,
             budget=self.settings.budget,
-            rungs=self._rungs.rule.rungs,
+            rungs=self._rungs.stopping.rungs,
             costs=candidate.costs,
             members=design.members,
         )
@@ -222,7 +223,7 @@ class Study:
         entry = self._running(candidate)
         entry.curve.append(report)
         whole = next(iter(self.settings.budget.values()), math.inf)
-        if report.rung not in self._rungs.rule.rungs:
+        if report.rung not in self._rungs.stopping.rungs:
             return True
         self._record.report(candidate.number, entry.curve)
         values = self.goal.values(candidate.costs, report.metrics)
@@ -304,6 +305,8 @@ class Study:
         if outcome.state in ("complete", "stopped") and values is not None:
             # A stopped candidate's last values stand in for those it would have reached: worse, as it is.
             self._mirror.tell(candidate.number, "told", self.goal.losses(values), slacks, 0.0)
+            if outcome.state == "complete":
+                self._rungs.finish(candidate.number, self.goal.losses(values), all(slack <= 0 for slack in slacks))
         elif outcome.state in ("lost", "stopped"):
             self._mirror.tell(candidate.number, "unknown", None, slacks, 0.0)
         else:

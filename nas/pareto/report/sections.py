@@ -13,6 +13,7 @@ from nas.pareto.confirmation import Spread, stability
 from nas.pareto.families import NONE, compare, families, family_decision, family_of
 from nas.pareto.front import telling_decisions
 from nas.pareto.published import LABEL, PublishedPoint
+from nas.study.correlation import rung_correlations, warning
 
 if TYPE_CHECKING:
     from nas.pareto.confirmation import Confirmation, Confirmed
@@ -179,9 +180,24 @@ def outcomes(record: StudyRecord) -> str:
         unmade = ", ".join(f"{count:,} {escape(reason)}" for reason, count in record.counts.items() if count)
         html += f'<p class="aside">Proposals that never became candidates: {unmade}.</p>'
     if not rows:
-        return html + '<p class="aside">No candidate failed.</p>'
+        return html + '<p class="aside">No candidate failed.</p>' + _rungs(record)
     headings = [_head("failure"), _head("count", True), _head("what it says"), _head("candidates")]
-    return html + _table("Failures by kind", headings, rows)
+    return html + _table("Failures by kind", headings, rows) + _rungs(record)
+
+
+def _rungs(record: StudyRecord) -> str:
+    """How well the rungs predict the end, and a warning where they do not; nothing where nobody can say."""
+    found = rung_correlations(record)
+    if not found:
+        return ""
+    headings = [_head("objective"), *(_head(name, True) for name in ("rung", "rank correlation", "candidates"))]
+    rows = [
+        [escape(numbers.spoken(one.objective)), str(one.rung), f"{one.rho:.2f}".replace("-", "−"), str(one.n)]
+        for one in found
+    ]
+    words = warning(found)
+    said = f'<p class="aside"><b>Warning:</b> {escape(words)}.</p>' if words else ""
+    return _table("How the rungs predict the end (Spearman, candidates trained to the end)", headings, rows) + said
 
 
 def published_table(published: Sequence[PublishedPoint]) -> str:

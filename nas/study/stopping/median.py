@@ -1,0 +1,34 @@
+"""The median rule: a candidate ends when it is worse, in everything that training decides, than the middle of the others.
+
+Of every other candidate that reached the rung, the mean of each uncertain objective over its rungs so far is taken, and
+the median of these means. A candidate whose best values so far are dominated by the medians ends, unless it is of rank 0
+at the rung, costs included: a small network whose accuracy nobody of its size beats goes on.
+
+Source: Golovin et al. 2017, "Google Vizier: A Service for Black-Box Optimization", section 3.2.2, for one objective.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from nas.study.ranking import Losses, ranks
+from nas.study.stopping.base import Rule, Rungs
+
+
+class Median(Rule):
+    """See the module. Setting: `peers`, others that must have reached the rung before anybody is stopped there."""
+
+    def stops(self, rungs: Rungs, rung: int, number: int) -> bool:
+        others = sorted(one for one in rungs.at(rung) if one != number)
+        if not self.uncertain or len(others) < self.stopping.settings["peers"]:
+            return False
+        medians = np.median([self._curve(rungs, one, rung).mean(axis=0) for one in others], axis=0)
+        best = self._curve(rungs, number, rung).min(axis=0)
+        if not ((medians <= best).all() and (medians < best).any()):
+            return False
+        losses = np.array([rungs.at(rung)[one] for one in (number, *others)])
+        return bool(ranks(losses)[0] > 0)
+
+    def _curve(self, rungs: Rungs, number: int, last: int) -> Losses:
+        """Uncertain losses `(rungs, objectives)` of one candidate."""
+        return np.array([losses for _, losses in rungs.curve(number, last)])[:, self.uncertain]
