@@ -33,6 +33,7 @@ def add_front(parser: argparse.ArgumentParser) -> None:
 
 def run_front(options: argparse.Namespace) -> int:
     from nas.experiment import open_search
+    from nas.pareto.report.sections import time_spent
     from nas.pareto.terminal import rungs_note
 
     found = open_search(options.directory)
@@ -53,7 +54,10 @@ def run_front(options: argparse.Namespace) -> int:
     elif options.csv:
         print(front.to_csv(), end="")
     else:
-        print("\n".join(filter(None, (picture(front) + front.table(columns()), rungs_note(found.record())))))
+        spent = time_spent(found.record())
+        said = (picture(front) + front.table(columns()), spent and f"time spent: {spent}", rungs_note(found.record()))
+        print("
+".join(filter(None, said)))
     return 0
 
 

@@ -23,7 +23,8 @@ def add_search(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--constraint", action="append", default=[], metavar="TEXT", help="such as 'macs <= 5e6'")
     parser.add_argument("--sampler", metavar="NAME", help="see `nas samplers`")
     parser.add_argument("--trials", type=int, metavar="N", help="unique candidates")
-    parser.add_argument("--hours", type=float, metavar="H", help="after which no candidate is started")
+    add_limits(parser)
+    parser.add_argument("--timeout-s", type=float, metavar="S", help="for one candidate; then it counts as timed out")
     parser.add_argument("--epochs", type=int, metavar="N", help="budget of one candidate")
     parser.add_argument("--seed", type=int, metavar="N", help="of everything that is drawn")
     parser.add_argument("--device", help="auto, cpu, cuda or cuda:1")
@@ -43,7 +44,8 @@ def run_search(options: argparse.Namespace) -> int:
         "constraints": options.constraint or None,
         "sampler": options.sampler,
         "trials": options.trials,
-        "hours": options.hours,
+        **limits_of(options),
+        "timeout_s": options.timeout_s,
         "budget": None if options.epochs is None else {"epochs": options.epochs},
         "seed": options.seed,
         "device": options.device,
@@ -74,6 +76,7 @@ def run_search(options: argparse.Namespace) -> int:
 def add_resume(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("directory", type=Path, help="of the search")
     parser.add_argument("--trials", type=int, metavar="N", help="a new total of unique candidates")
+    add_limits(parser)
     add_engine(parser)
     add_json(parser, "print the frontier as JSON at the end")
     parser.set_defaults(run=run_resume)
@@ -83,8 +86,38 @@ def run_resume(options: argparse.Namespace) -> int:
     from nas.experiment import resume
 
     with watcher(options) as observer:
-        found = resume(options.directory, trials=options.trials, engine=engine_of(options), observer=observer)
+        found = resume(
+            options.directory,
+            trials=options.trials,
+            engine=engine_of(options),
+            observer=observer,
+            **limits_of(options),
+        )
     return _summary(found, options)
+
+
+def add_limits(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--hours", type=float, metavar="H", help="after which no candidate is started")
+    parser.add_argument("--gpu-hours", type=float, metavar="H", help="of all candidates together, likewise")
+    parser.add_argument("--target-hypervolume", type=float, metavar="V", help="at which the search ends")
+    parser.add_argument(
+        "--reference", action="append", default=[], metavar="NAME=VALUE", help="of the hypervolume, one per objective"
+    )
+
+
+def limits_of(options: argparse.Namespace) -> dict[str, Any]:
+    """The limits that were asked for, as settings; None where none was."""
+    reference: dict[str, float] = {}
+    for text in options.reference:
+        name, _, value = text.partition("=")
+        try:
+            reference[name.strip()] = float(value)
+        except ValueError:
+            raise ExperimentError(f"--reference takes NAME=VALUE, such as accuracy=0.5, got `{text}`") from None
+    if reference and options.target_hypervolume is None:
+        raise ExperimentError("--reference belongs to --target-hypervolume, which is not given")
+    target = {"volume": options.target_hypervolume, "reference": reference} if reference else options.target_hypervolume
+    return {"hours": options.hours, "gpu_hours": options.gpu_hours, "target_hypervolume": target}
 
 
 def _is_space(what: str, has_task: bool) -> bool:

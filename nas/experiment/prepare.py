@@ -13,6 +13,7 @@ from evaluators.evaluator import Evaluator, chosen_device
 from evaluators.recipe import check_recipe
 from evaluators.tasks import TASKS, Task, file_of
 from nas.errors import ExperimentError, Fault, NasError, SpaceError
+from nas.experiment.limits import check_gpu_hours, check_target
 from nas.experiment.settings import Experiment
 from nas.experiment.snapshot import SPACE, read_snapshot
 from nas.space import Space, load_space, shipped_spaces, space_from_text
@@ -96,6 +97,8 @@ def try_out(prepared: Prepared) -> None:
     _check_space_recipe(space, experiment.recipe)
     goal = Goal.parse(experiment.objectives, experiment.constraints, prepared.metrics)
     trying("sampler", lambda: make_sampler(experiment.sampler, space, goal))
+    trying("gpu_hours", lambda: check_gpu_hours(experiment, prepared.engine))
+    trying("target_hypervolume", lambda: check_target(experiment, goal))
     trying.finish()
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from nas.errors import ExperimentError, StudyError
 from nas.experiment.environment import FILE as ENVIRONMENT
 from nas.experiment.environment import write_environment
 from nas.experiment.interruption import resumable
+from nas.experiment.limits import LIMITS, Limited, check_gpu_hours, gpus_per_worker
 from nas.experiment.prepare import Prepared, located, prepare, reopen, try_out
 from nas.experiment.session import REPORT, WEIGHTS, Search
 from nas.experiment.settings import Experiment, as_setting, load_experiment, value_fault
@@ -21,7 +21,6 @@ from nas.experiment.snapshot import EXPERIMENT, SPACE, snapshot
 from nas.experiment.watching import Watcher
 from nas.pareto.confirmation import FILE as CONFIRMATION
 from nas.space import Space
-from nas.study.candidate import Candidate, Job, Outcome, Report
 from nas.study.directory import JOURNAL, Lock
 from nas.study.study import Study
 
@@ -67,7 +66,12 @@ def search(
 
 
 def resume(
-    directory: str | Path, *, trials: int | None = None, engine: Any = None, observer: Watcher | None = None
+    directory: str | Path,
+    *,
+    trials: int | None = None,
+    engine: Any = None,
+    observer: Watcher | None = None,
+    **limits: Any,
 ) -> Search:
     """Go on with a search: what a killed driver left running is evaluated again, then new candidates follow.
 
@@ -76,14 +80,22 @@ def resume(
         trials: a new total of unique candidates; None: as before.
         engine: another engine; None: as before.
         observer: told what happens.
+        limits: `hours`, `gpu_hours`, `target_hypervolume` for this time, instead of those that the search began with.
     Raises:
         StudyError: there is no search, or another process drives it.
         Interrupted: by Ctrl-C; `resume` goes on.
     """
     directory = Path(directory)
+    for key in limits:
+        if key not in LIMITS:
+            raise ExperimentError(f"resume takes no `{key}`; of the settings, only {', '.join(LIMITS)} and `trials`")
     prepared = reopen(directory)
+    given = {key: value for key, value in limits.items() if value is not None}
+    prepared = replace(prepared, experiment=replace(prepared.experiment, **given))
     if engine is not None:
         prepared = replace(prepared, engine=make_engine(engine))
+    if "gpu_hours" in given:
+        check_gpu_hours(prepared.experiment, prepared.engine)
     if trials is not None:
         _require_more(trials, directory)
     with Study.open(directory, prepared.space, trials=trials) as study:
@@ -178,35 +190,11 @@ def _clear(directory: Path) -> None:
 def _run(study: Study, prepared: Prepared, directory: Path, observer: Watcher | None) -> Search:
     prepared.evaluator.prepare()
     evaluator = replace(prepared.evaluator, weights=directory.resolve() / WEIGHTS)
-    hours = prepared.experiment.hours
-    driven = _Deadline(study, None if hours is None else hours * 3600)
+    experiment = prepared.experiment
+    driven = Limited(study, experiment, gpus_per_worker(prepared.engine, experiment.device))
     if observer is not None:
         observer.began(study.settings.trials, study.n_finished, study.record)
     with resumable(f"nas resume {directory}"):
         prepared.engine.run(driven, evaluator, observer)
-    late = f"{hours:g} hours are over; go on with: nas resume {directory}" if driven.late else ""
-    return Search(directory, study.exhausted or late)
-
-
-class _Deadline:
-    """A study that asks for nothing new after a time; what runs is finished. `late`: whether that came to pass."""
-
-    def __init__(self, study: Study, seconds: float | None) -> None:
-        self.study = study
-        self.end = None if seconds is None else time.monotonic() + seconds
-        self.late = False
-
-    def ask(self) -> Candidate | None:
-        if self.end is not None and time.monotonic() >= self.end:
-            self.late = not self.study.enough
-            return None
-        return self.study.ask()
-
-    def job(self, candidate: Candidate) -> Job:
-        return self.study.job(candidate)
-
-    def report(self, candidate: Candidate, report: Report) -> bool:
-        return self.study.report(candidate, report)
-
-    def tell(self, candidate: Candidate, outcome: Outcome) -> None:
-        self.study.tell(candidate, outcome)
+    early = f"{driven.reached}; go on with: nas resume {directory}" if driven.reached and not study.enough else ""
+    return Search(directory, study.exhausted or early)

@@ -13,6 +13,7 @@ def experiment_schema() -> dict[str, Any]:
     text = {"type": "string", "pattern": r"\S"}
     name = {"type": "string"}
     named = {"oneOf": [name, {"type": "object", "required": ["name"], "properties": {"name": name}}]}
+    positive = {"type": "number", "exclusiveMinimum": 0}
     texts = {"type": "array", "items": {"type": "string"}}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -51,6 +52,26 @@ def experiment_schema() -> dict[str, Any]:
                 "type": "number",
                 "exclusiveMinimum": 0,
                 "description": "Wall-clock after which none is started.",
+            },
+            "gpu_hours": {
+                "type": "number",
+                "exclusiveMinimum": 0,
+                "description": "Spent by all candidates together, after which none is started.",
+            },
+            "target_hypervolume": {
+                "oneOf": [
+                    positive,
+                    {
+                        "type": "object",
+                        "required": ["volume"],
+                        "additionalProperties": False,
+                        "properties": {
+                            "volume": positive,
+                            "reference": {"type": "object", "additionalProperties": {"type": "number"}},
+                        },
+                    },
+                ],
+                "description": "At which the search ends; the reference has one number for each objective.",
             },
             "budget": {
                 "type": "object",

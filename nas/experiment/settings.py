@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
@@ -30,6 +31,8 @@ class Experiment:
         stopping: `none`, or `{rule: pareto-halving, rungs: [10, 30], eta: 3}`.
         trials: unique candidates.
         hours: wall-clock after which nothing new is started; None: no limit.
+        gpu_hours: spent by all candidates together (seconds of each × GPUs of a worker) after which nothing new is started.
+        target_hypervolume: at which the search ends: a number, or `{volume: 1.2, reference: {accuracy: 0.5, params: 1e6}}`.
         budget: what one candidate may spend: `{epochs: 30}` or `{steps: 2000}`.
         recipe: training settings; a space's own recipe overrides them.
         engine: `inline`, or `{name: ray, workers: 2}`.
@@ -51,6 +54,8 @@ class Experiment:
     stopping: Any = "none"
     trials: int = DEFAULT_TRIALS
     hours: float | None = None
+    gpu_hours: float | None = None
+    target_hypervolume: Any = None
     budget: Mapping[str, Any] = field(default_factory=lambda: {"epochs": DEFAULT_EPOCHS})
     recipe: Mapping[str, Any] = field(default_factory=dict)
     engine: Any = "inline"
@@ -233,12 +238,25 @@ def _budget(value: Any) -> str:
     return "" if good else "is {epochs: 30} or {steps: 2000}, with a whole number from 1"
 
 
+def _target(value: Any) -> str:
+    good = not _positive(value)
+    if isinstance(value, Mapping) and "volume" in value and set(value) <= {"volume", "reference"}:
+        reference = value.get("reference")
+        numbers = reference.values() if isinstance(reference, Mapping) else [0.0] if reference is None else [math.nan]
+        good = not _positive(value["volume"]) and all(map(_is_finite, numbers))
+    return "" if good else "is a positive number, or {volume: 1.2, reference: {accuracy: 0.5, params: 1e6}}"
+
+
+def _is_finite(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
 def _confirm(value: Any) -> str:
     good = isinstance(value, Mapping) and set(value) <= {"seeds"} and not _whole(1)(value.get("seeds", CONFIRM_SEEDS))
     return "" if good else f"is {{seeds: {CONFIRM_SEEDS}}}, with a whole number from 1"
 
 
-_OPTIONAL = ("hours", "timeout_s", "directory", "published")
+_OPTIONAL = ("hours", "gpu_hours", "target_hypervolume", "timeout_s", "directory", "published")
 _CHECKS: dict[str, Check] = {
     "experiment": _text,
     "space": _text,
@@ -249,6 +267,8 @@ _CHECKS: dict[str, Check] = {
     "stopping": _stopping,
     "trials": _whole(1),
     "hours": _positive,
+    "gpu_hours": _positive,
+    "target_hypervolume": _target,
     "budget": _budget,
     "recipe": _mapping,
     "engine": _named,

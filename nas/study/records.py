@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from nas.errors import StudyError
-from nas.study.candidate import Candidate, Genotype, Outcome, Report, State
+from nas.study.candidate import Genotype, Report, State
 from nas.study.directory import Settings, location, read_settings
 from nas.study.objectives import Constraint, Goal, Objective
 
@@ -118,7 +118,7 @@ def record_of(directory: Path, settings: Settings, entries: Iterable[Entry]) -> 
         objectives=goal.objectives,
         constraints=goal.constraints,
         seed=settings.seed,
-        trials=tuple(_trial(goal, entry.candidate, entry.curve, entry.outcome) for entry in entries),
+        trials=tuple(trial_of(goal, entry) for entry in entries),
         counts=dict(counts),
     )
 
@@ -140,7 +140,9 @@ def experiment_of(settings: Settings) -> dict[str, Any]:
     }
 
 
-def _trial(goal: Goal, candidate: Candidate, curve: Iterable[Report], outcome: Outcome | None) -> TrialRecord:
+def trial_of(goal: Goal, entry: Entry) -> TrialRecord:
+    """One candidate and what came of it so far."""
+    candidate, outcome = entry.candidate, entry.outcome
     metrics = {} if outcome is None else outcome.metrics
     complete = outcome is not None and outcome.state == "complete"
     values = goal.values(candidate.costs, metrics) if complete else None
@@ -155,7 +157,7 @@ def _trial(goal: Goal, candidate: Candidate, curve: Iterable[Report], outcome: O
         metrics=metrics,
         values=values,
         feasible=held,
-        curve=tuple(curve) if outcome is None else outcome.curve,
+        curve=tuple(entry.curve) if outcome is None else outcome.curve,
         seconds=0.0 if outcome is None else outcome.seconds,
         seed=candidate.seed,
         message="" if outcome is None else outcome.message,

@@ -25,7 +25,7 @@ from nas.study.entry import Entry
 from nas.study.mirror import Mirror, Point
 from nas.study.objectives import Goal
 from nas.study.proposals import Proposals, seed_of
-from nas.study.records import StudyRecord, record_of
+from nas.study.records import StudyRecord, TrialRecord, record_of, trial_of
 from nas.study.samplers import make_sampler, parse_sampler
 from nas.study.stopping import make_rungs, parse_stopping
 from nas.study.storage import Record
@@ -266,6 +266,10 @@ class Study:
     def record(self) -> StudyRecord:
         """The same as `read_study` of the directory, without reading it."""
         return record_of(self.directory, self.settings, self._entries)
+
+    def trial(self, number: int) -> TrialRecord:
+        """What is known of one candidate."""
+        return trial_of(self.goal, self._entries[number])
 
     # ------------------------------------------------------------------ inside
 

@@ -66,6 +66,19 @@ CASES: dict[str, Case] = {
     "search_trials_negative": Case("search narrow.yaml --task my_task.py:make --trials -3"),
     "search_epochs_zero": Case("search narrow.yaml --task my_task.py:make --epochs 0"),
     "search_hours_nan": Case("search narrow.yaml --task my_task.py:make --hours nan"),
+    "search_gpu_hours_without_gpus": Case("search narrow.yaml --task my_task.py:make --device cpu --gpu-hours 3"),
+    "search_target_zero": Case("search narrow.yaml --task my_task.py:make --target-hypervolume 0"),
+    "search_reference_alone": Case("search narrow.yaml --task my_task.py:make --reference accuracy=0.5"),
+    "search_reference_unreadable": Case(
+        "search narrow.yaml --task my_task.py:make --target-hypervolume 1 --reference accuracy"
+    ),
+    "search_reference_lacks_one": Case(
+        "search narrow.yaml --task my_task.py:make --target-hypervolume 1 --reference accuracy=0.5"
+    ),
+    "search_timeout_negative": Case("search narrow.yaml --task my_task.py:make --timeout-s -1"),
+    "experiment_target_misspelt": narrow("target_hypervolume: {volume: 1.2, referense: {params: 1e6}}"),
+    "experiment_reference_unknown": narrow("target_hypervolume: {volume: 1.2, reference: {prams: 1e6, accuracy: 0}}"),
+    "resume_hours_negative": Case("resume run --hours -1"),
     "search_workers_zero": Case("search narrow.yaml --task my_task.py:make --workers 0"),
     "search_workers_inline": Case("search narrow.yaml --task my_task.py:make --engine inline --workers 2"),
     "search_engine_unknown": Case("search narrow.yaml --task my_task.py:make --engine dask"),

@@ -38,6 +38,23 @@ def outcome(state: str) -> str:
     return _OUTCOMES.get(state, state.replace("_", " "))
 
 
+def time_spent(record: StudyRecord) -> str:
+    """How long candidates of each outcome took, all together; empty where nothing took any time.
+
+    A line such as `complete 2 h 3 min (90 %), diverged 14 min (10 %)`, the longest first.
+    """
+    seconds: dict[str, float] = {}
+    for trial in record.trials:
+        seconds[trial.state] = seconds.get(trial.state, 0.0) + trial.seconds
+    total = sum(seconds.values())
+    if not total:
+        return ""
+    order = sorted((state for state in seconds if seconds[state]), key=lambda state: -seconds[state])
+    return ", ".join(
+        f"{outcome(state)} {numbers.duration(seconds[state])} ({seconds[state] / total:.0%})" for state in order
+    )
+
+
 def lede(record: StudyRecord, front: Front | None) -> str:
     """The study in two sentences."""
     total = len(record.trials)
@@ -175,13 +192,17 @@ def outcomes(record: StudyRecord) -> str:
             messages.setdefault(trial.message or "no message", []).append(trial)
         for message, trials in sorted(messages.items(), key=lambda item: -len(item[1])):
             some = " ".join(_open(trial.number) for trial in trials[:6]) + (" …" if len(trials) > 6 else "")
-            rows.append([escape(outcome(state)), str(len(trials)), f"<code>{escape(message)}</code>", some])
+            spent = numbers.duration(sum(trial.seconds for trial in trials))
+            rows.append([escape(outcome(state)), str(len(trials)), spent, f"<code>{escape(message)}</code>", some])
+    spent = time_spent(record)
+    if spent:
+        html += f'<p class="aside">Time spent: {escape(spent)}.</p>'
     if any(record.counts.values()):
         unmade = ", ".join(f"{count:,} {escape(reason)}" for reason, count in record.counts.items() if count)
         html += f'<p class="aside">Proposals that never became candidates: {unmade}.</p>'
     if not rows:
         return html + '<p class="aside">No candidate failed.</p>' + _rungs(record)
-    headings = [_head("failure"), _head("count", True), _head("what it says"), _head("candidates")]
+    headings = [_head("failure"), _head("count", True), _head("time", True), _head("what it says"), _head("candidates")]
     return html + _table("Failures by kind", headings, rows) + _rungs(record)
 
 
