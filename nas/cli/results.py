@@ -56,8 +56,7 @@ def run_front(options: argparse.Namespace) -> int:
     else:
         spent = time_spent(found.record())
         said = (picture(front) + front.table(columns()), spent and f"time spent: {spent}", rungs_note(found.record()))
-        print("
-".join(filter(None, said)))
+        print("\n".join(filter(None, said)))
     return 0
 
 
