@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
+import threading
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,6 +25,7 @@ class MemoryStudy:
     asked: int = 0
     told: dict[int, Outcome] = field(default_factory=dict)
     reports: list[tuple[int, int]] = field(default_factory=list)
+    most: int = 0  # that were in flight together
 
     def ask(self) -> int | None:
         if self.asked == self.n:
@@ -31,6 +34,7 @@ class MemoryStudy:
         return self.asked - 1
 
     def job(self, candidate: int) -> Job:
+        self.most = max(self.most, self.asked - len(self.told))
         return Job(candidate, {"x": float(candidate)}, "", {}, candidate, {"epochs": 3}, (1, 2, 3))
 
     def report(self, candidate: int, report: Report) -> bool:
@@ -77,3 +81,73 @@ class Parabola:
                 raise TaskError("the data cannot be used")
             case "interrupt":
                 raise KeyboardInterrupt
+
+
+# Of each misfortune: the state in which a candidate ends, and how its message begins.
+ENDS: dict[str, tuple[str, str]] = {
+    "raise": ("crashed", "ValueError: of the user's own"),
+    "exit": ("crashed", "RuntimeError: SystemExit: 3"),
+    "nan": ("diverged", "not finite: accuracy = nan"),
+    "memory": ("out_of_memory", "MemoryError"),
+    "gpu memory": ("out_of_memory", "RuntimeError: CUDA out of memory. Tried to allocate 2.00 GiB"),
+    "unserialisable": ("crashed", "TypeError: float() argument must be a string or a real number"),
+    "nothing": ("crashed", "TypeError: evaluate(job) gave NoneType; expected Outcome"),
+    "hang": ("timeout", "no answer in"),
+    "die once": ("complete", ""),
+    "die": ("crashed", "two workers died evaluating it; the second: The actor"),
+}
+
+# They end the process in which they happen.
+DEADLY = ("die", "die once")
+
+
+@dataclass(frozen=True)
+class Faulty:
+    """Accuracy from the costs at three rungs; `fates`: candidate → what befalls it at its second."""
+
+    fates: Mapping[int, str] = field(default_factory=dict)
+    marks: Path | None = None
+    timeout_s: float | None = None
+
+    def evaluate(self, job: Job) -> Generator[Report, bool | None, Outcome | None]:
+        fate = self.fates.get(job.number, "")
+        accuracy = 1.0
+        for rung in job.rungs:
+            if rung == job.rungs[1]:
+                self.suffer(fate, job.number)
+            accuracy = 1 - 1 / (job.costs["params"] + rung)
+            if (yield Report(rung, {"accuracy": accuracy})) is False:
+                return Outcome("stopped")
+        if fate == "nothing":
+            return None
+        final: Any = {"unserialisable": threading.Lock(), "nan": float("nan")}.get(fate, accuracy)
+        return Outcome("complete", {"accuracy": final})
+
+    def suffer(self, fate: str, number: int) -> None:
+        match fate:
+            case "raise":
+                raise ValueError("of the user's own")
+            case "exit":
+                sys.exit(3)
+            case "memory":
+                raise MemoryError
+            case "gpu memory":
+                raise RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB")
+            case "hang":
+                time.sleep(3600)
+            case "die" | "die once":
+                assert self.marks is not None
+                mark = self.marks / str(number)
+                if fate == "die" or not mark.exists():
+                    mark.touch()
+                    os.kill(os.getpid(), signal.SIGKILL)
+
+
+@dataclass(frozen=True)
+class Greedy:
+    """Candidate 1 takes four GiB."""
+
+    def evaluate(self, job: Job) -> Generator[Report, bool | None, Outcome]:
+        taken = bytearray(4 * 2**30 if job.number == 1 else 2**20)
+        yield Report(1, {"value": float(len(taken))})
+        return Outcome("complete", {"value": float(len(taken))})

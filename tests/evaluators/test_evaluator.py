@@ -25,10 +25,10 @@ JOB = Job(12, {}, LINEAR, {"lr": 1e-2}, 0, {"epochs": 2}, (1, 2))
 
 def drive(evaluator: Evaluator, job: Job = JOB, go_on: bool = True) -> tuple[list[Report], Outcome]:
     step, reports = Step(evaluator), []
-    got = step.start(job)
+    _, got = step.start([job])
     while isinstance(got, Report):
         reports.append(got)
-        got = step.advance(go_on)
+        _, got = step.advance(go_on)
     return reports, got
 
 
