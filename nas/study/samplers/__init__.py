@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from nas.errors import ExperimentError, nearest
 from nas.study.samplers.base import Exhausted, Proposal, Sampler, SamplerEntry, Setting
+from nas.study.samplers.ray_tune import PREFIX, ray_sampler
 
 if TYPE_CHECKING:
     from nas.space import Space
@@ -102,9 +103,9 @@ def parse_sampler(settings: str | Mapping[str, Any]) -> tuple[SamplerEntry, dict
     name = given.pop("name", None)
     if not isinstance(name, str):
         raise ExperimentError(f"`sampler` is a name or {{name: nsga2, population: 50}}, here stands {settings!r}")
-    if name not in SAMPLERS:
+    if name not in SAMPLERS and not name.startswith(PREFIX):
         raise ExperimentError(f"there is no sampler `{name}` among {', '.join(SAMPLERS)}{nearest(name, SAMPLERS)}")
-    entry = SAMPLERS[name]
+    entry = SAMPLERS[name] if name in SAMPLERS else ray_sampler(name)
     filled: dict[str, Any] = {key: setting.default for key, setting in entry.settings.items()}
     for key, value in given.items():
         if key not in filled:
