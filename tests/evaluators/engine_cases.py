@@ -53,9 +53,11 @@ class Parabola:
     misfortune: str = ""
     marks: Path | None = None
     timeout_s: float | None = None
+    pause: float = 0.0
 
     def evaluate(self, job: Job) -> Generator[Report, bool | None, Outcome]:
         curve: list[Report] = []
+        time.sleep(self.pause)
         for rung in job.rungs:
             if job.number == 1 and rung == 2:
                 self.suffer()
@@ -151,3 +153,24 @@ class Greedy:
         taken = bytearray(4 * 2**30 if job.number == 1 else 2**20)
         yield Report(1, {"value": float(len(taken))})
         return Outcome("complete", {"value": float(len(taken))})
+
+
+@dataclass(frozen=True)
+class Slow:
+    """As `Faulty` without fates, `pause` seconds before each rung; notes in `log` what it begins."""
+
+    pause: float
+    log: Path | None = None
+
+    def evaluate(self, job: Job) -> Generator[Report, bool | None, Outcome | None]:
+        if self.log is not None:
+            with self.log.open("a") as file:
+                file.write(f"{job.number}\n")
+        running, answer = Faulty().evaluate(job), None
+        while True:
+            time.sleep(self.pause)
+            try:
+                answer = yield running.send(answer)
+            except StopIteration as end:
+                outcome: Outcome | None = end.value
+                return outcome

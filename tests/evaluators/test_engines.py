@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import argparse
 from typing import Any
 
 import pytest
 from engine_cases import MemoryStudy, Parabola
 
 from evaluators.engines import ENGINES, Inline, RayEngine, Step, make_engine
+from nas.cli.options import add_engine, engine_of
 from nas.errors import ExperimentError, TaskError
 from nas.study.candidate import Job, Outcome, Report
 
@@ -102,6 +104,36 @@ def test_make_engine() -> None:
 def test_engine_errors(setting: Any, message: str) -> None:
     with pytest.raises(ExperimentError, match=message):
         make_engine(setting)
+
+
+@pytest.mark.parametrize(
+    ("flags", "setting"),
+    [
+        ("", None),
+        ("--engine inline", "inline"),
+        ("--engine ray", "ray"),
+        ("--workers 3", {"name": "ray", "workers": 3}),
+        (
+            "--engine ray --address auto --cpus 2 --gpus 0.25 --memory-gb 8 --batch 4",
+            {"name": "ray", "cpus": 2.0, "gpus": 0.25, "memory_gb": 8.0, "address": "auto", "batch": 4},
+        ),
+    ],
+)
+def test_flags(flags: str, setting: Any) -> None:
+    parser = argparse.ArgumentParser()
+    add_engine(parser)
+    assert engine_of(parser.parse_args(flags.split())) == setting
+    if setting:
+        make_engine(setting)
+
+
+def test_flags_of_another_engine() -> None:
+    parser = argparse.ArgumentParser()
+    add_engine(parser)
+    with pytest.raises(
+        ExperimentError, match="the engine `inline` has no memory_gb; use --engine ray with --memory-gb"
+    ):
+        engine_of(parser.parse_args(["--engine", "inline", "--memory-gb", "2"]))
 
 
 def test_without_ray_there_is_a_way_out(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,16 +6,21 @@ import os
 import signal
 import subprocess
 import sys
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from engine_cases import MemoryStudy, Parabola
+import torch
+from engine_cases import Greedy, MemoryStudy, Parabola
 
 from evaluators.engines import RayEngine
 from evaluators.engines import ray as ray_engine
+from evaluators.engines.worker import Worker
+from evaluators.evaluator import Evaluator
 from nas.errors import ExperimentError, TaskError, WorkFailed
+from nas.study.candidate import Job
 
 ROOT = Path(__file__).parents[2]
 
@@ -30,7 +35,7 @@ def cluster() -> Iterator[Any]:
 
 def test_two_workers_with_one_thread_each(cluster: Any) -> None:
     study = MemoryStudy(40, stop=frozenset({5}))
-    RayEngine(workers=2).run(study, Parabola())
+    RayEngine(workers=2).run(study, Parabola(pause=0.2))
     assert cluster.is_initialized()
     assert sorted(study.told) == list(range(40))
     assert {number for number, outcome in study.told.items() if outcome.state == "stopped"} == {5}
@@ -133,3 +138,86 @@ def test_an_interrupt_leaves_what_is_in_flight_untold() -> None:
         os.killpg(driver.pid, signal.SIGINT)
         assert driver.stdout.read() == "interrupted [0, 2, 3]\n"
     assert driver.returncode == 0
+
+
+@pytest.mark.slow
+def test_lists_of_candidates_and_never_more_than_that_in_flight(cluster: Any, tmp_path: Path) -> None:
+    study = MemoryStudy(20, stop=frozenset({5}))
+    RayEngine(workers=2, batch=3).run(study, Parabola("die once", tmp_path, pause=0.5))
+    assert study.most == 6
+    assert sorted(study.told) == list(range(20))
+    assert {number for number, outcome in study.told.items() if outcome.state != "complete"} == {5}
+    assert len(study.reports) == len(set(study.reports)) == 19 * 3 + 1
+    assert len(list(tmp_path.iterdir())) == 2, "of a list that a worker died with, only one was begun"
+
+
+TASK = """
+import os
+from pathlib import Path
+import numpy as np
+
+def make(log, n=400):
+    with Path(log).open("a") as file:
+        file.write(f"{os.getpid()}\\n")
+    rng = np.random.default_rng(0)
+    return rng.normal(size=(n, 50000)).astype("float32"), rng.integers(0, 2, n)
+"""
+LINEAR = (
+    "import torch\nclass Model(torch.nn.Module):\n    def __init__(self):\n        super().__init__()\n"
+    "        self.a = torch.nn.Linear(50000, 2)\n    def forward(self, x):\n        return self.a(x)\n"
+)
+
+
+class Trained(MemoryStudy):
+    def job(self, candidate: int) -> Job:
+        return Job(candidate, {}, LINEAR, {"batch_size": 128}, 0, {"epochs": 1}, (1,))
+
+
+@pytest.mark.slow
+def test_workers_share_the_data_and_load_nothing(cluster: Any, tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    (tmp_path / "data.py").write_text(TASK)
+    evaluator = Evaluator(f"{tmp_path / 'data.py'}:make", {"log": str(log)}, device="cpu")
+    study = Trained(6)
+    RayEngine(workers=2).run(study, evaluator)
+    assert {outcome.state for outcome in study.told.values()} == {"complete"}, study.told
+    assert log.read_text().split() == [str(os.getpid())], "loaded once, here"
+
+
+@pytest.mark.slow
+def test_a_budget_of_memory(cluster: Any) -> None:
+    study = MemoryStudy(4)
+    RayEngine(workers=1, memory_gb=1).run(study, Greedy())
+    assert study.told[1].state == "out_of_memory"
+    assert study.told[1].message == "MemoryError"
+    assert {study.told[number].state for number in (0, 2, 3)} == {"complete"}
+
+
+@pytest.mark.slow
+def test_more_memory_than_the_machine_has(cluster: Any) -> None:
+    message = r"1 workers with 1e\+06 GiB of memory each need 1e\+06, and there are [0-9.]+"
+    with pytest.raises(ExperimentError, match=message):
+        RayEngine(workers=1, memory_gb=1e6).run(MemoryStudy(1), Parabola())
+
+
+def test_a_share_of_a_gpu_is_a_share_of_its_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    shares: list[float] = []
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "set_per_process_memory_fraction", shares.append)
+    with warnings.catch_warnings():
+        for gpus in (0.0, 0.25, 1.0, 2.0):
+            Worker(Parabola(), gpus, None)
+    assert shares == [0.25]
+
+
+def test_no_cluster_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    import ray
+
+    def init(**options: Any) -> None:
+        raise ConnectionError(f"nothing at {options['address']}\nlong advice")
+
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    monkeypatch.setattr(ray, "init", init)
+    message = r"no cluster of Ray answers at `auto`: nothing at auto; begin one with `ray start --head`"
+    with pytest.raises(ExperimentError, match=message):
+        RayEngine(address="auto").run(MemoryStudy(1), Parabola())
