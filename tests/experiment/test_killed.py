@@ -132,8 +132,9 @@ def test_with_two_workers_none_is_lost_and_none_counted_twice(tmp_path: Path) ->
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("engine", ["inline", "{name: ray, workers: 2}"])
-def test_an_interrupt_says_how_to_go_on(tmp_path: Path, engine: str) -> None:
+def test_an_interrupt_says_how_to_go_on(tmp_path: Path, engine: str, stop: signal.Signals) -> None:
     file, directory = experiment(tmp_path, engine, pause=0.1, trials=100), tmp_path / "run"
     process = subprocess.Popen(
         [*NAS, "search", str(file), "-d", str(directory)],
@@ -146,7 +147,7 @@ def test_an_interrupt_says_how_to_go_on(tmp_path: Path, engine: str) -> None:
     end = time.monotonic() + 90
     while finished(directory) < 3 and time.monotonic() < end:
         time.sleep(0.05)
-    os.killpg(process.pid, signal.SIGINT)  # as a terminal does
+    os.killpg(process.pid, stop)  # as a terminal does, or a scheduler
     out, err = process.communicate(timeout=60)
     assert process.returncode == 130
     assert out == ""
