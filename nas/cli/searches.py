@@ -29,6 +29,9 @@ def add_search(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, metavar="N", help="of everything that is drawn")
     parser.add_argument("--device", help="auto, cpu, cuda or cuda:1")
     parser.add_argument("-d", "--directory", help="where results go (default runs/NAME)")
+    parser.add_argument(
+        "--from", dest="lineage", metavar="DIR", help="carry over what an earlier search found, where it still holds"
+    )
     parser.add_argument("--fresh", action="store_true", help="throw away a search that stands there already")
     add_engine(parser)
     add_json(parser, "print the frontier as JSON at the end")
@@ -54,8 +57,8 @@ def run_search(options: argparse.Namespace) -> int:
     }
     if (Path(options.what) / "study.json").exists():
         raise ExperimentError(f"{options.what} holds a search; go on with it: nas resume {options.what}")
-    a_space = _is_space(options.what, options.task is not None)
-    if a_space and options.task is None:
+    a_space = _is_space(options.what, options.task is not None or options.lineage is not None)
+    if a_space and options.task is None and options.lineage is None:
         load_space(options.what)  # the likelier mistake first: that there is no such space
         raise ExperimentError(
             f"`{options.what}` is a space; say on which task: nas search {options.what} --task mnist1d (see `nas tasks`)"
@@ -68,6 +71,7 @@ def run_search(options: argparse.Namespace) -> int:
             experiment=experiment,
             observer=observer,
             fresh=options.fresh,
+            lineage=options.lineage,
             **given,
         )
     return _summary(found, options)
@@ -138,6 +142,8 @@ def _is_space(what: str, has_task: bool) -> bool:
 
 def _summary(found: Search, options: argparse.Namespace) -> int:
     """What came of it; exit status 1 where nothing did."""
+    from nas.study.lineage import read_lineage
+
     record = found.record()
     try:
         front = found.front()
@@ -149,6 +155,9 @@ def _summary(found: Search, options: argparse.Namespace) -> int:
         return 0
     ended = Counter(trial.state.replace("_", " ") for trial in record.trials)
     print(f"{record.name}: {len(record.trials)} candidates ({', '.join(f'{n} {state}' for state, n in ended.items())})")
+    carried = read_lineage(found.directory)
+    if carried is not None:
+        print(carried.summary())
     if found.ended:
         print(found.ended)
     print(f"\n{picture(front)}{front.table(columns())}")

@@ -16,16 +16,30 @@ from nas.experiment.interruption import resumable
 from nas.experiment.limits import LIMITS, Limited, check_gpu_hours, gpus_per_worker
 from nas.experiment.prepare import Prepared, located, prepare, reopen, try_out
 from nas.experiment.session import REPORT, WEIGHTS, Search
-from nas.experiment.settings import Experiment, as_setting, load_experiment, value_fault
-from nas.experiment.snapshot import EXPERIMENT, SPACE, snapshot
+from nas.experiment.settings import Experiment, as_setting, experiment_from_text, load_experiment, value_fault
+from nas.experiment.snapshot import EXPERIMENT, SPACE, read_text, snapshot
 from nas.experiment.watching import Watcher
 from nas.pareto.confirmation import FILE as CONFIRMATION
 from nas.space import Space
 from nas.study.directory import JOURNAL, Lock
+from nas.study.lineage import FILE as LINEAGE
+from nas.study.lineage import read_lineage
 from nas.study.study import Study
 
 # What a search leaves in its directory, and `fresh` removes. Whatever else stands there is the user's.
-_OWN = (EXPERIMENT, SPACE, ENVIRONMENT, CONFIRMATION, REPORT, WEIGHTS, JOURNAL, f"{JOURNAL}.lock", "study.json", "lock")
+_OWN = (
+    EXPERIMENT,
+    SPACE,
+    ENVIRONMENT,
+    CONFIRMATION,
+    REPORT,
+    WEIGHTS,
+    JOURNAL,
+    LINEAGE,
+    f"{JOURNAL}.lock",
+    "study.json",
+    "lock",
+)
 
 
 def search(
@@ -35,6 +49,7 @@ def search(
     experiment: Experiment | str | Path | None = None,
     observer: Watcher | None = None,
     fresh: bool = False,
+    lineage: str | Path | None = None,
     **settings: Any,
 ) -> Search:
     """Search a space on a task.
@@ -45,6 +60,8 @@ def search(
         experiment: settings, or the path of an experiment file; the other arguments override it.
         observer: told what happens, for a live display.
         fresh: throw away a search that stands in the directory already; other files there are left alone.
+        lineage: directory of an earlier search, perhaps of an earlier version of the space: its settings are those that are
+            not given here, and its results that still hold are carried over; see `nas.study.lineage`.
         settings: any other key of an experiment file: `objectives`, `trials`, `sampler`, `budget`, `seed`, …
     Returns: the results, also of a search that ended early; `ended` says why.
     Raises:
@@ -54,14 +71,19 @@ def search(
     >>> found = search("mlp", task="digits", trials=20, budget={"epochs": 5})  # doctest: +SKIP
     """
     own = space if isinstance(space, Space) else None
+    if lineage is not None and experiment is None:
+        experiment, settings = _after(Path(lineage), own.name if own else space, settings)
     chosen = _settings(experiment, {**settings, "space": own.name if own else space, "task": task})
     prepared = prepare(chosen, own)
     directory = Path(chosen.directory or f"runs/{chosen.experiment}")
+    if lineage is not None and Path(lineage).resolve() == directory.resolve():
+        raise ExperimentError(f"what {lineage} found cannot be carried over into itself; choose another directory")
     try_out(prepared)
     if fresh:
         _clear(directory)
-    with _create(prepared, directory) as study:
+    with _create(prepared, directory, lineage) as study:
         write_environment(directory)
+        _carry_weights(directory)
         return _run(study, prepared, directory, observer)
 
 
@@ -136,7 +158,25 @@ def _require_more(trials: int, directory: Path) -> None:
         raise ExperimentError(f"`trials` is a new total, and {directory} has {done} candidates already, got {trials}")
 
 
-def _create(prepared: Prepared, directory: Path) -> Study:
+def _after(earlier: Path, space: Any, given: dict[str, Any]) -> tuple[Experiment, dict[str, Any]]:
+    """The settings of an earlier search, for one that has a name and a directory of its own."""
+    text = read_text(earlier, EXPERIMENT)
+    before = experiment_from_text(text, str(earlier / EXPERIMENT))
+    name = f"{Path(str(space or before.space)).stem}-from-{before.experiment}"
+    return before, {"experiment": name, **given}
+
+
+def _carry_weights(directory: Path) -> None:
+    """Beside the results that were carried over, the weights that were kept."""
+    found = read_lineage(directory)
+    for old, new in found.carried if found else ():
+        kept = Path(found.directory if found else "") / WEIGHTS / f"{old}.pt"
+        if kept.exists():
+            (directory / WEIGHTS).mkdir(exist_ok=True)
+            shutil.copyfile(kept, directory / WEIGHTS / f"{new}.pt")
+
+
+def _create(prepared: Prepared, directory: Path, lineage: str | Path | None) -> Study:
     experiment = prepared.experiment
     _keep_theirs(directory)
     return Study.create(
@@ -154,6 +194,8 @@ def _create(prepared: Prepared, directory: Path) -> Study:
         seed=experiment.seed,
         name=experiment.experiment,
         experiment=snapshot(experiment),
+        task_options=experiment.task_options,
+        lineage=lineage,
     )
 
 

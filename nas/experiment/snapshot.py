@@ -30,19 +30,24 @@ def read_snapshot(directory: Path) -> tuple[Experiment, str]:
     Raises: StudyError: there is no search, or its space was edited; ExperimentError: its settings were, and are wrong now.
     """
     settings = read_settings(directory)
-    texts = {}
-    for name in (EXPERIMENT, SPACE):
-        try:
-            texts[name] = (directory / name).read_text(encoding="utf-8")
-        except FileNotFoundError:
-            raise StudyError(f"{directory} is incomplete: there is no {name} in it") from None
-        except (OSError, UnicodeDecodeError) as problem:
-            raise StudyError(f"{directory / name} cannot be read: {problem}") from None
+    texts = {name: read_text(directory, name) for name in (EXPERIMENT, SPACE)}
     if text_digest(texts[SPACE]) != settings.space_digest:
         raise StudyError(
-            f"{directory / SPACE} was edited after the search began; put it back, or begin another search with it"
+            f"{directory / SPACE} was edited after the search began; put it back, or begin a new search that takes over "
+            f"what still holds: nas search SPACE --from {directory}"
         )
     return experiment_from_text(texts[EXPERIMENT], str(directory / EXPERIMENT)), texts[SPACE]
+
+
+def read_text(directory: Path, name: str) -> str:
+    """A file of the search in `directory`. Raises: StudyError: there is none, or it cannot be read."""
+    read_settings(directory)
+    try:
+        return (directory / name).read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise StudyError(f"{directory} is incomplete: there is no {name} in it") from None
+    except (OSError, UnicodeDecodeError) as problem:
+        raise StudyError(f"{directory / name} cannot be read: {problem}") from None
 
 
 def _plain(value: Any) -> Any:

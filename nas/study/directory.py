@@ -4,6 +4,7 @@ study.json        settings, written once (only `trials` may change later)
 space.yaml        the space as it was read, and beside it the Python files that define its operators
 experiment.yaml   the experiment as it was read, where there was a file
 journal.log       the durable record, unless the settings name another storage
+lineage.json      which results came from an earlier study, where any did
 lock              held by the driver, with its process id
 """
 
@@ -43,6 +44,8 @@ class Settings:
     space_digest: str
     storage: str = JOURNAL
     operators: dict[str, str] = field(default_factory=dict)  # file of operators → digest of its text
+    task_options: dict[str, Any] = field(default_factory=dict)
+    lineage: str = ""  # the directory whose results were carried over
 
     def to_json(self) -> dict[str, Any]:
         return {"format": FORMAT, **{key: _listed(value) for key, value in asdict(self).items()}}
@@ -202,7 +205,10 @@ def require_same_space(directory: Path, settings: Settings, text: str, operator_
             break
     else:
         part = ""
-    raise StudyError(f"the space differs from the one that the study in {directory} was begun with.{part}")
+    raise StudyError(
+        f"the space differs from the one that the study in {directory} was begun with; an edited space is a new study, "
+        f"which takes over what still holds: nas search SPACE --from {directory}.{part}"
+    )
 
 
 def unwritable(directory: Path, error: OSError) -> StudyError:

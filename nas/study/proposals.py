@@ -93,6 +93,10 @@ class Proposals:
         self._n_names = len(self._mirror.parameters.domains)
         self._tried_seeds.add(origin)
 
+    def known(self, digest: str, recipe: Mapping[str, Any]) -> int | None:
+        """The candidate that is this architecture under this recipe."""
+        return self._known.get(_key(digest, recipe))
+
     def pass_over(self, passed: PassedOver) -> None:
         """Tell the mirror of a proposal that was passed over; also when the record is read back."""
         self._tried_seeds.add(passed.origin)
@@ -189,7 +193,7 @@ class Proposals:
         design, parameters = proposal.architecture, self._mirror.parameters
         costs = design.costs.as_dict()
         broken = self._goal.broken(costs)
-        of = None if broken else self._known.get(_key(design.digest, self.recipe(design)))
+        of = None if broken else self.known(design.digest, self.recipe(design))
         if broken is None and of is None:
             values = parameters.named(design.genotype, design.domains)
             domains = dict(islice(parameters.domains.items(), self._n_names, None))

@@ -96,21 +96,28 @@ class Record:
             if entry.outcome is not None and not states[self._ids[entry.candidate.number]].is_finished()
         ]
 
-    def ask(self, entry: Entry, domains: Mapping[str, Domain]) -> None:
-        """Write a new candidate down, in one write; `domains` holds those of all its parameters."""
-        candidate = entry.candidate
+    def ask(self, entry: Entry, domains: Mapping[str, Domain], values: Sequence[float] | None = None) -> None:
+        """Write a new candidate down, in one write, with its outcome where it has one.
+
+        Args:
+            domains: those of all its parameters.
+            values: its objectives, where they are known.
+        """
+        candidate, outcome, now = entry.candidate, entry.outcome, datetime.now()
+        state = TrialState.RUNNING if outcome is None else _STATES.get(outcome.state, TrialState.FAIL)
+        known = {} if outcome is None else {OUTCOME: outcome.to_json()}
         template = FrozenTrial(
             number=-1,
             trial_id=-1,
-            state=TrialState.RUNNING,
+            state=state,
             value=None,
-            values=None,
-            datetime_start=datetime.now(),
-            datetime_complete=None,
+            values=list(values) if values is not None and state is TrialState.COMPLETE else None,
+            datetime_start=now,
+            datetime_complete=None if outcome is None else now,
             params={name: to_optuna(domains[name], value) for name, value in entry.values.items()},
             distributions={name: distribution(domains[name]) for name in entry.values},
             user_attrs={"origin": candidate.origin, "digest": candidate.digest, **candidate.costs},
-            system_attrs={ASKED: entry.asked_to_json()},
+            system_attrs={ASKED: entry.asked_to_json(), **known},
             intermediate_values={},
         )
         with self._writing():

@@ -22,9 +22,11 @@ from nas.study import directory as directories
 from nas.study.candidate import Candidate, Job, Outcome, Report
 from nas.study.directory import Lock, Settings
 from nas.study.entry import Entry
-from nas.study.mirror import Mirror, Point
+from nas.study.knowledge import Knowledge
+from nas.study.lineage import FILE as LINEAGE
+from nas.study.lineage import Lineage, carried_over, earlier, judged, write_lineage
 from nas.study.objectives import Goal
-from nas.study.proposals import Proposals, seed_of
+from nas.study.proposals import seed_of
 from nas.study.records import StudyRecord, TrialRecord, record_of, trial_of
 from nas.study.samplers import make_sampler, parse_sampler
 from nas.study.stopping import make_rungs, parse_stopping
@@ -45,14 +47,13 @@ class Study:
         self.directory, self.settings, self.space = directory, settings, space
         self._lock = lock
         self.goal = Goal.parse(settings.objectives, settings.constraints, settings.metrics)
-        self._mirror = Mirror()
-        sampler = make_sampler(settings.sampler, space, self.goal)
-        self._proposals = Proposals(space, self.goal, sampler, self._mirror, settings.recipe, settings.seed)
-        self._rungs = make_rungs(parse_stopping(settings.stopping, settings.budget), self.goal.objectives)
+        self._knowledge = Knowledge(settings, space, self.goal)
         self._record = Record(directories.location(directory, settings), settings.name, self.goal.objectives, new)
         self._entries = self._record.load()
         self._again: deque[Candidate] = deque()
         self._read_back()
+        if settings.lineage and not (directory / LINEAGE).exists():
+            self._carry_over(Path(settings.lineage))
 
     # ------------------------------------------------------------------ beginning and ending
 
@@ -75,6 +76,8 @@ class Study:
         name: str = "",
         storage: str = directories.JOURNAL,
         experiment: str = "",
+        task_options: Mapping[str, Any] | None = None,
+        lineage: str | Path | None = None,
     ) -> Study:
         """A new study in `directory`.
 
@@ -89,6 +92,9 @@ class Study:
             name: in the storage; the directory's name by default.
             storage: a file in `directory`, or the URL of an Optuna storage.
             experiment: text of the experiment file, kept beside the record.
+            task_options: as `task`, part of what makes two candidates the same.
+            lineage: directory of an earlier study, of which the results that still hold are carried over; see
+                `nas.study.lineage`.
         Raises:
             ExperimentError: a setting is wrong, or the sampler cannot serve the space.
             StudyError: the directory cannot be written, or holds a study already.
@@ -112,7 +118,11 @@ class Study:
             space_digest=directories.text_digest(space.text),
             storage=storage,
             operators={file: directories.text_digest(text) for file, text in space.operator_files.items()},
+            task_options=dict(task_options or {}),
+            lineage="" if lineage is None else str(Path(lineage).resolve()),
         )
+        if settings.lineage:
+            directories.read_settings(settings.lineage)
         make_sampler(settings.sampler, space, goal)
         make_rungs(parse_stopping(stopping, budget), goal.objectives)
         snapshots = {"space.yaml": space.text, **space.operator_files}
@@ -170,7 +180,7 @@ class Study:
         if self.enough or self.exhausted:
             return None
         number = len(self._entries)
-        found = self._proposals.next(number)
+        found = self._knowledge.proposals.next(number)
         if found is None:
             return None
         design = found.architecture
@@ -179,16 +189,14 @@ class Study:
             genotype=dict(design.genotype),
             digest=design.digest,
             costs=design.costs.as_dict(),
-            recipe=self._proposals.recipe(design),
+            recipe=self._knowledge.proposals.recipe(design),
             seed=seed_of(self.settings.seed, number, "candidate"),
             origin=found.origin,
             solved=dict(design.solved),
             architecture=design,
         )
         entry = Entry(candidate, found.values, found.domains, found.passed_over, found.counts)
-        self._record.ask(entry, self._mirror.parameters.domains)
-        self._entries.append(entry)
-        self._enter(entry)
+        self._add(entry)
         return candidate
 
     def job(self, candidate: Candidate) -> Job:
@@ -203,7 +211,7 @@ class Study:
             recipe=candidate.recipe,
             seed=candidate.seed,
             budget=self.settings.budget,
-            rungs=self._rungs.stopping.rungs,
+            rungs=self._knowledge.rungs.stopping.rungs,
             costs=candidate.costs,
             members=design.members,
         )
@@ -223,14 +231,14 @@ class Study:
         entry = self._running(candidate)
         entry.curve.append(report)
         whole = next(iter(self.settings.budget.values()), math.inf)
-        if report.rung not in self._rungs.stopping.rungs:
+        if report.rung not in self._knowledge.rungs.stopping.rungs:
             return True
         self._record.report(candidate.number, entry.curve)
         values = self.goal.values(candidate.costs, report.metrics)
         if values is None:
             return True
-        self._rungs.enter(report.rung, candidate.number, self.goal.losses(values))
-        return report.rung >= whole or self._rungs.goes_on(report.rung, candidate.number)
+        self._knowledge.rungs.enter(report.rung, candidate.number, self.goal.losses(values))
+        return report.rung >= whole or self._knowledge.rungs.goes_on(report.rung, candidate.number)
 
     def tell(self, candidate: Candidate, outcome: Outcome) -> None:
         """Take note of how the evaluation ended; written when this returns.
@@ -245,7 +253,7 @@ class Study:
         values = self.goal.values(candidate.costs, outcome.metrics)
         self._record.tell(candidate.number, outcome, values)
         entry.outcome = outcome
-        self._settle(entry)
+        self._knowledge.settle(entry)
 
     # ------------------------------------------------------------------ what is known
 
@@ -256,7 +264,7 @@ class Study:
 
     @property
     def exhausted(self) -> str | None:
-        return self._proposals.exhausted
+        return self._knowledge.proposals.exhausted
 
     @property
     def n_finished(self) -> int:
@@ -281,40 +289,35 @@ class Study:
             values = self.goal.values(entry.candidate.costs, outcome.metrics)
             self._record.close(entry.candidate.number, outcome, values)
         for entry in self._entries:
-            self._mirror.parameters.domains.update(entry.domains)
-            for passed in entry.passed_over:
-                self._proposals.pass_over(passed)
-            self._enter(entry)
+            self._knowledge.read_back(entry)
             if entry.outcome is None:
                 entry.curve.clear()
                 self._again.append(entry.candidate)
-            else:
-                self._settle(entry)
 
-    def _enter(self, entry: Entry) -> None:
-        candidate = entry.candidate
-        self._proposals.remember(candidate.number, candidate.digest, candidate.recipe, candidate.origin)
-        self._mirror.add(Point(entry.values, candidate.genotype, "pending", candidate.number))
+    def _carry_over(self, place: Path) -> None:
+        """Begin with what an earlier study found. Killed in the middle, it goes on where it was."""
+        before, entries = earlier(place)
+        carried, left = [], []
+        judging = judged(entries, before, self.settings, self.space, self.goal, self._knowledge.proposals.recipe)
+        for old, found in judging:
+            candidate = old.candidate
+            if isinstance(found, str):
+                left.append((candidate.number, found))
+                continue
+            number = self._knowledge.proposals.known(candidate.digest, candidate.recipe)
+            if number is None:
+                number = len(self._entries)
+                self._add(carried_over(old, found, number, before.name, self._knowledge.mirror.parameters))
+            carried.append((candidate.number, number))
+        write_lineage(Lineage(before.name, str(place), tuple(carried), tuple(left)), self.directory)
 
-    def _settle(self, entry: Entry) -> None:
-        """Tell the mirror an outcome, and the rungs what it reported on the way."""
-        outcome, candidate = entry.outcome, entry.candidate
-        assert outcome is not None
-        for report in outcome.curve:
-            values = self.goal.values(candidate.costs, report.metrics)
-            if values is not None:
-                self._rungs.enter(report.rung, candidate.number, self.goal.losses(values))
-        values = self.goal.values(candidate.costs, outcome.metrics)
-        slacks = self.goal.slacks(candidate.costs, outcome.metrics)
-        if outcome.state in ("complete", "stopped") and values is not None:
-            # A stopped candidate's last values stand in for those it would have reached: worse, as it is.
-            self._mirror.tell(candidate.number, "told", self.goal.losses(values), slacks, 0.0)
-            if outcome.state == "complete":
-                self._rungs.finish(candidate.number, self.goal.losses(values), all(slack <= 0 for slack in slacks))
-        elif outcome.state in ("lost", "stopped"):
-            self._mirror.tell(candidate.number, "unknown", None, slacks, 0.0)
-        else:
-            self._mirror.tell(candidate.number, "refused", None, self.goal.slacks(candidate.costs), 1.0)
+    def _add(self, entry: Entry) -> None:
+        """A new candidate, perhaps with an outcome, in the record and here."""
+        outcome = entry.outcome
+        values = None if outcome is None else self.goal.values(entry.candidate.costs, outcome.metrics)
+        self._record.ask(entry, self._knowledge.mirror.parameters.domains, values)
+        self._entries.append(entry)
+        self._knowledge.enter(entry)
 
     def _checked(self, candidate: Candidate, outcome: Outcome) -> Outcome:
         if outcome.state == "stopped" and not outcome.metrics and outcome.curve:

@@ -75,6 +75,8 @@ CASES: dict[str, Case] = {
     "search_reference_lacks_one": Case(
         "search narrow.yaml --task my_task.py:make --target-hypervolume 1 --reference accuracy=0.5"
     ),
+    "search_from_nothing": Case("search narrow.yaml --from rum"),
+    "search_from_itself": Case("search narrow.yaml --from run -d run"),
     "search_timeout_negative": Case("search narrow.yaml --task my_task.py:make --timeout-s -1"),
     "experiment_target_misspelt": narrow("target_hypervolume: {volume: 1.2, referense: {params: 1e6}}"),
     "experiment_reference_unknown": narrow("target_hypervolume: {volume: 1.2, reference: {prams: 1e6, accuracy: 0}}"),

@@ -49,8 +49,8 @@ def test_every_sampler_leaves_the_solved_value_alone(tmp_path: Path, name: str) 
     space, settings = matched(), {"trials": 12, "sampler": {"name": name, **QUICK.get(name, {})}}
     with create(tmp_path / "whole", space, **settings) as study:
         record = run(study).record()
-        assert "hidden" not in study._mirror.parameters.domains
-        assert all("hidden" not in point.values for point in study._mirror.points)
+        assert "hidden" not in study._knowledge.mirror.parameters.domains
+        assert all("hidden" not in point.values for point in study._knowledge.mirror.points)
     assert len(record.trials) == 12
     for trial in record.trials:
         design = space.replay(trial.genotype)

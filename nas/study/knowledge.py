@@ -1,0 +1,62 @@
+"""What a study knows beyond its record, rebuilt from it: what samplers learn from, what was tried, who stood where at rungs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from nas.study.directory import Settings
+from nas.study.entry import Entry
+from nas.study.mirror import Mirror, Point
+from nas.study.objectives import Goal
+from nas.study.proposals import Proposals
+from nas.study.samplers import make_sampler
+from nas.study.stopping import make_rungs, parse_stopping
+
+if TYPE_CHECKING:
+    from nas.space import Space
+
+
+class Knowledge:
+    """Empty at first; entries are added in the order of their numbers."""
+
+    def __init__(self, settings: Settings, space: Space, goal: Goal) -> None:
+        self.goal = goal
+        self.mirror = Mirror()
+        sampler = make_sampler(settings.sampler, space, goal)
+        self.proposals = Proposals(space, goal, sampler, self.mirror, settings.recipe, settings.seed)
+        self.rungs = make_rungs(parse_stopping(settings.stopping, settings.budget), goal.objectives)
+
+    def read_back(self, entry: Entry) -> None:
+        """Add an entry from the record, with what was passed over to find it."""
+        self.mirror.parameters.domains.update(entry.domains)
+        for passed in entry.passed_over:
+            self.proposals.pass_over(passed)
+        self.enter(entry)
+
+    def enter(self, entry: Entry) -> None:
+        """Add an entry that was found here, and its outcome where it has one."""
+        candidate = entry.candidate
+        self.proposals.remember(candidate.number, candidate.digest, candidate.recipe, candidate.origin)
+        self.mirror.add(Point(entry.values, candidate.genotype, "pending", candidate.number))
+        if entry.outcome is not None:
+            self.settle(entry)
+
+    def settle(self, entry: Entry) -> None:
+        """Tell the mirror an outcome, and the rungs what it reported on the way."""
+        outcome, candidate = entry.outcome, entry.candidate
+        assert outcome is not None
+        for report in outcome.curve:
+            values = self.goal.values(candidate.costs, report.metrics)
+            if values is not None:
+                self.rungs.enter(report.rung, candidate.number, self.goal.losses(values))
+        values = self.goal.values(candidate.costs, outcome.metrics)
+        slacks = self.goal.slacks(candidate.costs, outcome.metrics)
+        if outcome.state in ("complete", "stopped") and values is not None:
+            # A stopped candidate's last values stand in for those it would have reached: worse, as it is.
+            self.mirror.tell(candidate.number, "told", self.goal.losses(values), slacks, 0.0)
+            if outcome.state == "complete":
+                self.rungs.finish(candidate.number, self.goal.losses(values), all(slack <= 0 for slack in slacks))
+        elif outcome.state in ("lost", "stopped"):
+            self.mirror.tell(candidate.number, "unknown", None, slacks, 0.0)
+        else:
+            self.mirror.tell(candidate.number, "refused", None, self.goal.slacks(candidate.costs), 1.0)
