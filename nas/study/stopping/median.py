@@ -22,13 +22,16 @@ class Median(Rule):
         others = sorted(one for one in rungs.at(rung) if one != number)
         if not self.uncertain or len(others) < self.stopping.settings["peers"]:
             return False
-        medians = np.median([self._curve(rungs, one, rung).mean(axis=0) for one in others], axis=0)
-        best = self._curve(rungs, number, rung).min(axis=0)
+        curves = self._curves(rungs, [number, *others], rung)
+        medians = np.median(np.nanmean(curves[:, 1:], axis=0), axis=0)
+        best = np.nanmin(curves[:, 0], axis=0)
         if not ((medians <= best).all() and (medians < best).any()):
             return False
         losses = np.array([rungs.at(rung)[one] for one in (number, *others)])
         return bool(ranks(losses)[0] > 0)
 
-    def _curve(self, rungs: Rungs, number: int, last: int) -> Losses:
-        """Uncertain losses `(rungs, objectives)` of one candidate."""
-        return np.array([losses for _, losses in rungs.curve(number, last)])[:, self.uncertain]
+    def _curves(self, rungs: Rungs, numbers: list[int], last: int) -> Losses:
+        """Uncertain losses `(rungs, candidates, objectives)` up to the rung `last`; nan where one did not report."""
+        nowhere = (float("nan"),) * len(self.objectives)
+        steps = [rungs.at(rung) for rung in rungs.stopping.rungs if rung <= last]
+        return np.array([[step.get(number, nowhere) for number in numbers] for step in steps])[:, :, self.uncertain]
