@@ -25,6 +25,7 @@ COMMANDS = {
     "front": ("results", "the Pareto frontier of a search: table, csv, json, svg, png or pdf"),
     "confirm": ("results", "retrain the frontier with several seeds and open the test split"),
     "report": ("results", "write one offline HTML file about a search"),
+    "dashboard": ("dashboard", "watch a search in Optuna's dashboard, also while it runs"),
     "export": ("results", "write a candidate as plain PyTorch with its weights, verified"),
     "ops": ("operators", "the operators of the language"),
     "spaces": ("listings", "the spaces that come with the package"),
