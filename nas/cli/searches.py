@@ -29,6 +29,7 @@ def add_search(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, metavar="N", help="of everything that is drawn")
     parser.add_argument("--device", help="auto, cpu, cuda or cuda:1")
     parser.add_argument("-d", "--directory", help="where results go (default runs/NAME)")
+    parser.add_argument("--storage", metavar="URL", help="of a database for the record, such as sqlite:///study.db")
     parser.add_argument(
         "--from", dest="lineage", metavar="DIR", help="carry over what an earlier search found, where it still holds"
     )
@@ -53,6 +54,7 @@ def run_search(options: argparse.Namespace) -> int:
         "seed": options.seed,
         "device": options.device,
         "directory": options.directory,
+        "storage": options.storage,
         "engine": engine_of(options),
     }
     if (Path(options.what) / "study.json").exists():

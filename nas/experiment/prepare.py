@@ -21,6 +21,7 @@ from nas.space.check import check
 from nas.study.objectives import Goal
 from nas.study.samplers import make_sampler, parse_sampler
 from nas.study.stopping import make_rungs, parse_stopping
+from nas.study.storage import open_storage
 
 CHECK_DRAWS = 100
 RECIPE_DRAWS = 20
@@ -97,6 +98,8 @@ def try_out(prepared: Prepared) -> None:
     _check_space_recipe(space, experiment.recipe)
     goal = Goal.parse(experiment.objectives, experiment.constraints, prepared.metrics)
     trying("sampler", lambda: make_sampler(experiment.sampler, space, goal))
+    if experiment.storage is not None:
+        trying("storage", lambda: open_storage(str(experiment.storage)))
     trying("gpu_hours", lambda: check_gpu_hours(experiment, prepared.engine))
     trying("target_hypervolume", lambda: check_target(experiment, goal))
     trying.finish()
@@ -117,6 +120,7 @@ def located(experiment: Experiment, folder: Path) -> Experiment:
         experiment,
         space=experiment.space if experiment.space in shipped_spaces() else _absolute(experiment.space, folder),
         task={**experiment.task, "name": task} if isinstance(experiment.task, Mapping) else task,
+        storage=experiment.storage and _absolute_url(experiment.storage, folder),
         published=experiment.published and str((folder / experiment.published).resolve()),
     )
 
@@ -127,6 +131,14 @@ def _absolute(name: str, folder: Path) -> str:
         return str((folder / name).resolve()) if name and (folder / name).is_file() else name
     except (OSError, ValueError):  # a name that no file can have
         return name
+
+
+def _absolute_url(url: str, folder: Path) -> str:
+    """The URL of an SQLite file with its whole path; other URLs as they are."""
+    scheme, _, path = url.partition(":///")
+    if not scheme.startswith("sqlite") or not path:
+        return url
+    return f"{scheme}:///{(folder / path).resolve()}"
 
 
 def _evaluator(experiment: Experiment) -> Evaluator:

@@ -21,9 +21,10 @@ from nas.experiment.snapshot import EXPERIMENT, SPACE, read_text, snapshot
 from nas.experiment.watching import Watcher
 from nas.pareto.confirmation import FILE as CONFIRMATION
 from nas.space import Space
-from nas.study.directory import JOURNAL, Lock
+from nas.study.directory import JOURNAL, Lock, read_settings
 from nas.study.lineage import FILE as LINEAGE
 from nas.study.lineage import read_lineage
+from nas.study.storage import forget
 from nas.study.study import Study
 
 # What a search leaves in its directory, and `fresh` removes. Whatever else stands there is the user's.
@@ -195,6 +196,7 @@ def _create(prepared: Prepared, directory: Path, lineage: str | Path | None) -> 
         name=experiment.experiment,
         experiment=snapshot(experiment),
         task_options=experiment.task_options,
+        storage=experiment.storage or JOURNAL,
         lineage=lineage,
     )
 
@@ -217,6 +219,9 @@ def _clear(directory: Path) -> None:
         return
     lock = Lock(directory)
     try:
+        settings = read_settings(directory)
+        if settings.storage != JOURNAL:
+            forget(settings.storage, settings.name)
         for name in _OWN:
             path = directory / name
             if path.is_dir():

@@ -94,6 +94,11 @@ def experiment_schema() -> dict[str, Any]:
             },
             "seed": {"type": "integer", "minimum": 0, "default": 0},
             "directory": {**text, "description": "Where results go, from where the command runs."},
+            "storage": {
+                "type": "string",
+                "pattern": "^(?!.*:memory:).+://.+",
+                "description": "URL of a database for the record, such as sqlite:///study.db.",
+            },
             "published": {**text, "description": "CSV of published points to stand beside ours."},
         },
     }

@@ -41,6 +41,7 @@ class Experiment:
         confirm: `{seeds: 5}`, how the frontier is retrained.
         seed: of everything that is drawn.
         directory: where results go, from where the command runs.
+        storage: URL of a database for the record, such as `sqlite:///study.db`; None: a journal file in the directory.
         published: CSV file of published points to stand beside ours; see `nas.experiment.published`.
     Raises: ExperimentError: a setting is of the wrong kind; all of them at once.
     """
@@ -64,6 +65,7 @@ class Experiment:
     confirm: Mapping[str, Any] = field(default_factory=lambda: {"seeds": CONFIRM_SEEDS})
     seed: int = 0
     directory: str | None = None
+    storage: str | None = None
     published: str | None = None
     # not keys of the file:
     file: str = field(default="", repr=False, compare=False)
@@ -251,12 +253,17 @@ def _is_finite(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
+def _url(value: Any) -> str:
+    good = isinstance(value, str) and "://" in value.strip(":/") and ":memory:" not in value
+    return "" if good else "is the URL of a database, such as sqlite:///study.db or postgresql://user@host/name"
+
+
 def _confirm(value: Any) -> str:
     good = isinstance(value, Mapping) and set(value) <= {"seeds"} and not _whole(1)(value.get("seeds", CONFIRM_SEEDS))
     return "" if good else f"is {{seeds: {CONFIRM_SEEDS}}}, with a whole number from 1"
 
 
-_OPTIONAL = ("hours", "gpu_hours", "target_hypervolume", "timeout_s", "directory", "published")
+_OPTIONAL = ("hours", "gpu_hours", "target_hypervolume", "timeout_s", "directory", "storage", "published")
 _CHECKS: dict[str, Check] = {
     "experiment": _text,
     "space": _text,
@@ -277,5 +284,6 @@ _CHECKS: dict[str, Check] = {
     "confirm": _confirm,
     "seed": _whole(0),
     "directory": _text,
+    "storage": _url,
     "published": _text,
 }

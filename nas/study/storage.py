@@ -168,6 +168,12 @@ def open_storage(location: str | Path, write: bool = False) -> BaseStorage:
             f"the study's record {_shown(location)} is damaged: a line in it is not JSON ({error.msg}). "
             "Restore it from a copy, or cut the file before that line"
         ) from None
+    except ImportError as error:
+        name = f" `{error.name}`" if error.name else ""
+        raise StudyError(
+            f"the study's record {_shown(location)} cannot be opened: the database's driver{name} is not installed; "
+            "for PostgreSQL: pip install psycopg2-binary, for MySQL: pip install mysqlclient"
+        ) from None
     except Exception as error:
         # Database drivers have exceptions of their own; whatever they say, the place is what the user gave.
         reason = getattr(error, "strerror", None) or (str(error).strip().splitlines() or [type(error).__name__])[0]
@@ -182,6 +188,14 @@ def read_entries(location: str | Path, name: str) -> list[Entry]:
         return []
     trials = storage.get_all_trials(studies[name], deepcopy=False)
     return [_entry(trial) for trial in trials if ASKED in trial.system_attrs]
+
+
+def forget(location: str, name: str) -> None:
+    """Remove a study from a database; nothing where it is not there. Raises: StudyError: it cannot be opened."""
+    storage = open_storage(location, write=True)
+    for study in storage.get_all_studies():
+        if study.study_name == name:
+            storage.delete_study(study._study_id)
 
 
 def repair(journal: Path) -> int:

@@ -75,6 +75,8 @@ CASES: dict[str, Case] = {
     "search_reference_lacks_one": Case(
         "search narrow.yaml --task my_task.py:make --target-hypervolume 1 --reference accuracy=0.5"
     ),
+    "search_storage_no_url": Case("search narrow.yaml --task my_task.py:make --storage study.db"),
+    "search_storage_no_driver": Case("search narrow.yaml --task my_task.py:make --storage mysql://me:secret@host/x"),
     "search_from_nothing": Case("search narrow.yaml --from rum"),
     "search_from_itself": Case("search narrow.yaml --from run -d run"),
     "search_timeout_negative": Case("search narrow.yaml --task my_task.py:make --timeout-s -1"),

@@ -40,6 +40,7 @@ WHOLE: dict[str, Any] = {
     "confirm": {"seeds": 3},
     "seed": 4,
     "directory": "here",
+    "storage": "sqlite:///study.db",
     "published": "points.csv",
 }
 
@@ -90,6 +91,10 @@ WRONG: list[tuple[str, Any]] = [
     ("seed", 1.5),
     ("directory", 3),
     ("published", ["points.csv"]),
+    ("storage", "study.db"),
+    ("storage", "sqlite://"),
+    ("storage", "sqlite:///:memory:"),
+    ("storage", 5),
 ]
 
 
