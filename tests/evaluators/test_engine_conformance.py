@@ -99,7 +99,7 @@ def test_each_misfortune_is_its_outcome(tmp_path: Path, engine: Engine, monkeypa
     with new_study(tmp_path / "harmed", n) as study:
         engine.run(study, Faulty(fates, tmp_path / "marks", timeout_s=1.5))
         trials = study.record().trials
-        shown = View(study._mirror, 2).study(optuna.samplers.RandomSampler()).trials
+        shown = View(study._knowledge.mirror, 2).study(optuna.samplers.RandomSampler()).trials
     assert [one.number for one in trials] == list(range(n))
     for one, whole in zip(trials, expected, strict=True):
         state, message = ENDS[fates[one.number]] if one.number in fates else ("complete", "")

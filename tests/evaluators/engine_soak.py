@@ -1,0 +1,131 @@
+"""A long search of tiny candidates with random misfortunes, and what it does to memory.
+
+    python tests/evaluators/engine_soak.py [N] [--workers 2]
+
+Says how many candidates ended in which way, and how much the driver and its workers grew, in KiB a candidate.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import tempfile
+from collections import Counter, defaultdict
+from collections.abc import Generator
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from engine_cases import Faulty
+
+from evaluators.engines import RayEngine, Silent
+from evaluators.engines import engine as engines
+from nas.space import space_from_text
+from nas.study.candidate import Job, Outcome, Report
+from nas.study.study import Study
+
+SPACE = """\
+space: wide
+inputs: {x: [features]}
+outputs: [targets]
+choose:
+  width: {int: [2, 100000]}
+model: return linear(relu(linear(x, width)), targets)
+"""
+
+# Misfortune → how many of a thousand candidates it befalls.
+RATES = {"raise": 20, "exit": 10, "memory": 20, "gpu memory": 10, "unserialisable": 20, "nothing": 10, "nan": 20,
+         "die once": 20, "die": 5, "hang": 7}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Soaked:
+    """`Faulty` with random fates, and with the worker's memory among the metrics."""
+
+    marks: Path
+    timeout_s: float = 1.0
+
+    def evaluate(self, job: Job) -> Generator[Report, bool | None, Outcome | None]:
+        faulty = Faulty({job.number: fate_of(job.number)}, self.marks)
+        running, answer = faulty.evaluate(job), None
+        while True:
+            try:
+                report = running.send(answer)
+            except StopIteration as end:
+                outcome: Outcome | None = end.value
+                return outcome
+            seen = {"rss_kib": float(resident_kib()), "process": float(os.getpid())}
+            answer = yield Report(report.rung, {**report.metrics, **seen})
+
+
+class Scale(Silent):
+    """The driver's memory after each candidate, and the workers' as they told it."""
+
+    def __init__(self) -> None:
+        self.driver: list[int] = []
+        self.workers: dict[float, list[float]] = defaultdict(list)
+
+    def reported(self, candidate: Any, report: Report, worker: int) -> None:
+        if report.rung == 1:
+            self.workers[report.metrics["process"]].append(report.metrics["rss_kib"])
+
+    def finished(self, candidate: Any, outcome: Outcome, worker: int) -> None:
+        self.driver.append(resident_kib())
+
+
+def fate_of(number: int) -> str:
+    """What befalls candidate `number`; mostly nothing."""
+    names = [*RATES, ""]
+    return Random(number).choices(names, [*RATES.values(), 1000 - sum(RATES.values())])[0]
+
+
+def resident_kib() -> int:
+    """Private memory of this process: without what it shares with others, such as libraries and the object store."""
+    _, resident, shared, *_ = (Path("/proc/self/statm").read_text()).split()
+    return (int(resident) - int(shared)) * os.sysconf("SC_PAGE_SIZE") // 1024
+
+
+def growth_kib(sizes: list[int] | list[float]) -> float:
+    """KiB a candidate, by the medians of the second and of the last fifth; the first fifth is warming up."""
+    fifth = len(sizes) // 5
+    return (statistics.median(sizes[-fifth:]) - statistics.median(sizes[fifth : 2 * fifth])) / (3 * fifth)
+
+
+def soak(n: int, workers: int, folder: Path) -> dict[str, Any]:
+    """Search `n` candidates; what came of them and of the memory."""
+    engines.GRACE_S = 1.0
+    (folder / "marks").mkdir(parents=True)
+    space = space_from_text(SPACE, "wide.yaml").bind([(8,)], [(3,)])
+    scale = Scale()
+    with Study.create(
+        folder / "run", space, objectives=["maximize accuracy", "minimize params"], metrics=["accuracy"], task="none",
+        sampler="random", stopping={"rule": "pareto-halving", "rungs": [1, 2, 3], "eta": 1000}, budget={"epochs": 4},
+        trials=n,
+    ) as study:  # fmt: skip
+        RayEngine(workers=workers).run(study, Soaked(folder / "marks"), scale)
+        trials = study.record().trials
+    longest = max(scale.workers.values(), key=len)
+    return {
+        "trials": [(one.number, one.state) for one in trials],
+        "ended": dict(Counter(one.state for one in trials)),
+        "processes": len(scale.workers),
+        "driver_mib": round(scale.driver[-1] / 1024),
+        "driver_growth_kib": round(growth_kib(scale.driver), 2),
+        "worker_mib": round(longest[-1] / 1024),
+        "worker_candidates": len(longest),
+        "worker_growth_kib": round(growth_kib(longest), 2),
+    }
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("n", type=int, nargs="?", default=2000)
+    parser.add_argument("--workers", type=int, default=2)
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as place:
+        found = soak(arguments.n, arguments.workers, Path(place))
+    found.pop("trials")
+    print(json.dumps(found, indent=2))
