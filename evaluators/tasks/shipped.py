@@ -143,7 +143,7 @@ _MNIST1D = Shipped(
 )
 _DIGITS = Shipped(
     name="digits",
-    doc="1,797 handwritten digits of 8 × 8 pixels, ten classes.",
+    doc="1,797 handwritten digits of 8 × 8 pixels from 0 to 1 (scikit-learn's / 16), ten classes.",
     source="UCI Optical Recognition of Handwritten Digits; shipped with scikit-learn",
     kind="classification",
     inputs=((8, 8, 1),),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import inspect
 import re
 import sys
 import textwrap
@@ -15,6 +16,7 @@ from nas.graph.examples import SYMBOLS, TENSORS, example_of
 from nas.graph.graph import Graph
 from nas.graph.operators import TABLE
 from nas.graph.operators.table import REQUIRED, Argument, Operator
+from nas.space.builtins import BUILTINS
 
 _WIDTH = 100
 _CALL = 36  # columns of the list that calls take
@@ -43,6 +45,11 @@ def add_ops(parser: argparse.ArgumentParser) -> None:
 
 
 def run_ops(options: argparse.Namespace) -> int:
+    if options.name in BUILTINS:
+        print(
+            f"{inspect.getdoc(BUILTINS[options.name]) or options.name}\n\nA function of the language; see docs/language.md."
+        )
+        return 0
     if options.name and options.name not in TABLE:
         raise NasError(f"there is no operator `{options.name}` among those of `nas ops`{nearest(options.name, TABLE)}")
     shown = [TABLE[options.name]] if options.name else [each for topic in topics().values() for each in topic]

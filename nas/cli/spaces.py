@@ -9,8 +9,9 @@ from random import Random
 from typing import Any
 
 from nas.cli.options import add_json, print_json, write_text
-from nas.errors import ExperimentError
+from nas.errors import ExperimentError, NasError, SpaceError
 from nas.space import Architecture, Space, load_space
+from nas.space.space import NothingAccepted
 
 
 def _common(parser: argparse.ArgumentParser) -> None:
@@ -89,6 +90,11 @@ def run_check(options: argparse.Namespace) -> int:
     print(f"  acceptance  {found.acceptance:.1%} of {found.draws} draws")
     for rule, count in found.reasons.most_common():
         print(f"              {count / found.draws:6.1%} rejected by  {_first_line(rule)}")
+    if found.capped:
+        share = found.capped / found.accepted
+        print(
+            f"  solved      stops at the largest value of its range in {share:.0%} of accepted draws; they spend less than allowed"
+        )
     for place, value, rule in found.unreached:
         why = f" (mostly rejected by {_first_line(rule)})" if rule else ""
         print(f"  not found   {place} = {value} in {TRIES} tries{why}")
@@ -134,7 +140,7 @@ def run_show(options: argparse.Namespace) -> int:
     else:
         number = int(options.seed)
     wanted.update(_assignments(options.set, "--set"))
-    shown = space.replay(wanted, Random(number))
+    shown = _replayed(space, wanted, options.seed if options.seed in space.seeds else "", number)
     if options.svg:
         write_text(options.svg, svg(shown.graph))
     if options.json:
@@ -148,10 +154,22 @@ def run_show(options: argparse.Namespace) -> int:
         print(_costs(shown))
         print("\n".join(f"  {path} = {value}" for path, value in shown.genotype.items()))
         for path, value in shown.solved.items():
-            print(f"  {path} = {value} (solved for)")
+            print(f"  {path} = {value} (solved for{', the largest of its range' * shown.capped})")
         if options.svg:
             print(f"drawing: {options.svg}")
     return 0
+
+
+def _replayed(space: Space, wanted: dict[str, Any], design: str, number: int) -> Architecture:
+    """The architecture of what is wanted, the rest drawn. Raises: NasError: a known design does not fit these sizes."""
+    try:
+        return space.replay(wanted, Random(number))
+    except SpaceError as problem:
+        if not design:
+            raise
+        rules = problem.reasons.most_common(1) if isinstance(problem, NothingAccepted) else []
+        why = rules[0][0] if rules else str(problem)
+        raise NasError(f"the design `{design}` does not fit {_sizes(space)}: {_first_line(why)}") from None
 
 
 def _costs(shown: Architecture) -> str:

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import inspect
 import re
+import sys
 from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, NamedTuple, TypeVar
@@ -23,6 +24,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from nas.codegen.layers import carried
 from nas.errors import ShapeError, SpaceError
 from nas.graph.operators.axes import last_axis, position, resized
 from nas.graph.operators.table import (
@@ -63,12 +65,11 @@ def operator(equation: str, *, name: str = "", source: str = "") -> Callable[[De
 
     def decorate(definition: Definition) -> Definition:
         own = _Own(definition, name or _snake_case(definition.__name__))
+        own.require_portable()
         try:
             register_own(own.entry(equation, source), inspect.getsource(definition))
         except ValueError as problem:
             raise SpaceError(f"`@nas.operator`: {problem}") from None
-        except OSError:
-            raise own.refused("stands in no file, so it could not travel into exported ones") from None
         return definition
 
     return decorate
@@ -116,9 +117,26 @@ class _Own:
             macs=lambda types, attrs, out: self._of(types, attrs).macs,
             module=self._module,
             forward=self._forward,
-            layers=(f"{self.definition.__module__}:{self.definition.__name__}",),
+            layers=(self.layer,),
             random=True,  # nobody promised that equal calls are equal values
         )
+
+    def require_portable(self) -> None:
+        """Raises: SpaceError: the definition needs more than torch and the standard library, or stands in no file."""
+        try:
+            needed = carried([self.layer]).imports
+        except (ValueError, OSError):
+            raise self.refused("stands in no file, so it could not travel into exported ones") from None
+        packages = {statement.split()[1].partition(".")[0] for statement in needed}
+        foreign = sorted(packages - {"torch", "__future__"} - sys.stdlib_module_names)
+        if foreign:
+            raise self.refused(
+                f"uses {', '.join(foreign)}; what travels into exported files uses torch and Python's own alone"
+            )
+
+    @property
+    def layer(self) -> str:
+        return f"{self.definition.__module__}:{self.definition.__name__}"
 
     def refused(self, what: str) -> SpaceError:
         return SpaceError(f"`@nas.operator`: `{self.definition.__name__}` {what}")
@@ -186,7 +204,12 @@ class _Own:
                     out = call(*inputs, **given)
         except Exception as error:  # whatever the user's code says of these types
             listed = ", ".join(map(str, types))
-            raise ShapeError(f"`{self.name}` does not take {listed}: {type(error).__name__}: {error}") from None
+            why = f"{type(error).__name__}: {error}"
+            if "meta" in str(error):
+                why = (
+                    "its `forward` looks at the numbers of a tensor (`if`, `.item()`), and it may look at shapes alone"
+                )
+            raise ShapeError(f"`{self.name}` does not take {listed}: {why}") from None
         if not isinstance(out, Tensor) or out.shape[:1] != (_BATCH,):
             raise ShapeError(f"`{self.name}` of {types[0]} should give one tensor with the batch first")
         return _Tried(weights, tuple(out.shape[1:]), counter.get_total_flops() // (2 * _BATCH))

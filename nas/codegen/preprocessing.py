@@ -44,6 +44,7 @@ class Preprocessing:
         features: names of the columns of the only input; empty: they have none.
         classes: names in the order of the logits; empty: no classification.
         members: predictions that the model returns side by side, on the axis behind the batch; 1: no such axis.
+        names: of the model's inputs; x, or x0, x1, … where they are not given.
         is_classification: whether the outputs are logits, so that probabilities are averaged.
     """
 
@@ -53,6 +54,7 @@ class Preprocessing:
     classes: tuple[str, ...] = ()
     members: int = 1
     is_classification: bool = False
+    names: tuple[str, ...] = ()
 
     def notes(self) -> dict[str, str]:
         """What the header says of inputs and outputs."""
@@ -94,11 +96,11 @@ class Preprocessing:
         if any(one.changes for one in self.inputs):
             texts.append(self._prepare())
         if self.members > 1:
-            mean = "y.softmax(-1).mean(1).log()" if self.is_classification else "y.mean(1)"
-            what = "mean probabilities, as logits" if self.is_classification else "mean"
+            mean = "y.log_softmax(-1).logsumexp(1).log_softmax(-1)" if self.is_classification else "y.mean(1)"
+            what = "mean probabilities (as their logarithms)" if self.is_classification else "mean"
             texts.append(
                 "def average(y: Tensor) -> Tensor:\n"
-                f'    """The {what} of the {self.members} members."""\n'
+                f'    """Of the {self.members} members, the {what}."""\n'
                 f"    return {mean}"
             )
         if self.target is not None:
@@ -134,6 +136,8 @@ class Preprocessing:
         return "\n".join([*rows, f"    return {', '.join(results)}"])
 
     def _names(self) -> list[str]:
+        if len(self.names) == len(self.inputs):
+            return list(self.names)
         return ["x"] if len(self.inputs) == 1 else [f"x{i}" for i in range(len(self.inputs))]
 
     def _prefixes(self) -> list[str]:

@@ -10,8 +10,8 @@ from evaluators.tasks.criteria import CrossEntropy
 from nas.codegen import Preprocessing, Scaling
 
 
-def described(task: Task, members: int = 1) -> Preprocessing:
-    """Standardisation and names of `task`, whose shapes are those of a model with so many members."""
+def described(task: Task, members: int = 1, names: Sequence[str] = ()) -> Preprocessing:
+    """Standardisation and names of `task`, whose shapes are those of a model with so many members and inputs of these names."""
     data = task.data
     inputs: tuple[Scaling, ...] = ()
     if data.standardised:
@@ -26,7 +26,7 @@ def described(task: Task, members: int = 1) -> Preprocessing:
         view = _other(own, task.outputs[0] if len(task.outputs) == 1 else own)
         target = Scaling(_nested(data.target_mean), _nested(data.target_scale), shape=view)
     is_classification = isinstance(task.criterion, CrossEntropy)
-    return Preprocessing(inputs, target, task.features, task.classes, members, is_classification)
+    return Preprocessing(inputs, target, task.features, task.classes, members, is_classification, tuple(names))
 
 
 def _other(shape: Sequence[int], own: Sequence[int]) -> tuple[int, ...] | None:

@@ -14,6 +14,7 @@ from evaluators.recipe import check_recipe
 from evaluators.tasks import TASKS, Task, file_of
 from nas.errors import ExperimentError, Fault, NasError, SpaceError
 from nas.experiment.limits import check_gpu_hours, check_target
+from nas.experiment.codes import check_codes
 from nas.experiment.settings import Experiment
 from nas.experiment.snapshot import SPACE, read_snapshot
 from nas.space import Space, load_space, shipped_spaces, space_from_text
@@ -95,6 +96,8 @@ def try_out(prepared: Prepared) -> None:
     trying("task", prepared.evaluator.prepare)
     trying.finish()
     check(space, CHECK_DRAWS)
+    if isinstance(prepared.evaluator.subject, Task):
+        check_codes(space, prepared.evaluator.subject)
     _check_space_recipe(space, experiment.recipe)
     goal = Goal.parse(experiment.objectives, experiment.constraints, prepared.metrics)
     trying("sampler", lambda: make_sampler(experiment.sampler, space, goal))

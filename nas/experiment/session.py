@@ -230,7 +230,7 @@ class Search:
     def _preprocessing(self, members: int) -> Preprocessing | None:
         """What the task did to the data; None where there is no such task."""
         task = self.prepared.evaluator.subject
-        return described(task, members) if isinstance(task, Task) else None
+        return described(task, members, self.space.input_names) if isinstance(task, Task) else None
 
     def _facts(self, trial: TrialRecord) -> dict[str, str]:
         """Where an exported file comes from, for its header."""

@@ -193,6 +193,7 @@ class _Table:
     def text(self, width: int | None) -> str:
         fixed = self._numbers()
         decisions = self._decisions()
+        all_paths = telling_decisions(self.front.members)
         while True:
             lines = _aligned(fixed + decisions)
             if width is None or not decisions or max(map(len, lines)) <= width:
@@ -201,6 +202,10 @@ class _Table:
         front = self.front
         count = f"{len(front.members)} of {len(front.candidates)} candidates are on the frontier"
         note = f"{count}; ◆ marks the knee; hypervolume {front.hypervolume():.4g}"
+        left = all_paths[len(decisions) :]
+        if left:
+            shown = ", ".join(left[:4]) + (f" and {len(left) - 4} more" if len(left) > 4 else "")
+            note += f"\nmembers differ in {shown} too: in the report, as csv or as json"
         return "\n".join([*lines, "", note])
 
     def _numbers(self) -> list[tuple[str, list[str], bool]]:

@@ -20,6 +20,7 @@ class Architecture:
     Args:
         genotype: path → value, in the order in which the equations read them. Plain JSON.
         solved: path → value of what is not chosen but follows from the genotype.
+        capped: whether that is the largest value of its range, so that its rule may leave something unspent.
         domains: path → what the value was chosen from.
         graph: simplified.
         recipe: the space's training settings for this candidate.
@@ -34,6 +35,7 @@ class Architecture:
     members: int = 1
     allocated_params: int = 0
     solved: Mapping[str, int] = field(default_factory=dict)
+    capped: bool = False
 
     @cached_property
     def costs(self) -> Costs:

@@ -15,7 +15,8 @@ def bound_sizes(
     """The size of every axis; see `Space.bind`."""
     if len(inputs) != len(program.inputs):
         raise SpaceError(
-            f"{file}: the space has {len(program.inputs)} inputs ({', '.join(program.inputs)}), the task {len(inputs)}"
+            f"{file}: the space has {_inputs(len(program.inputs))} ({', '.join(program.inputs)}), the task {len(inputs)}; "
+            "a space names one input for each of the task's, such as `inputs: {x: [features], codes: [fields]}`"
         )
     if len(outputs) != 1:
         raise SpaceError(f"{file}: the space has one output, the task {len(outputs)}")
@@ -29,11 +30,21 @@ def bound_sizes(
                 f"name {len(shape)} axes, or one for all of them flattened"
             )
         for axis, size in zip(axes, given, strict=True):
-            if sizes.setdefault(axis, size) != size:
+            if sizes.setdefault(axis, size) != size and what == "output":
+                raise SpaceError(
+                    f"{file}: the space returns [{', '.join(axes)}] with the sizes of its input, so `{axis}` is "
+                    f"{sizes[axis]}; this task wants the sizes {list(shape)}. Take a task that returns what it is given, "
+                    "such as mnist5k/denoise, or a space with an output axis of its own"
+                )
+            if sizes[axis] != size:
                 raise SpaceError(
                     f"{file}: the axis `{axis}` would be {sizes[axis]} and {size}; one name means one size, use two names"
                 )
     return sizes
+
+
+def _inputs(count: int) -> str:
+    return "one input" if count == 1 else f"{count} inputs"
 
 
 def fitted(shape: Sequence[int], axes: int) -> tuple[int, ...] | None:

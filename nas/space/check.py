@@ -34,6 +34,7 @@ class Check:
         reasons: how often each rule rejected a draw.
         unreached: branches that no accepted candidate was found for, with the rule that stood in the way most often.
         branches: how many branches were looked at.
+        capped: accepted draws whose solved value is the largest of its range.
     """
 
     draws: int = 0
@@ -41,6 +42,7 @@ class Check:
     reasons: Counter[str] = field(default_factory=Counter)
     unreached: list[tuple[str, Value, str]] = field(default_factory=list)
     branches: int = 0
+    capped: int = 0
 
     @property
     def acceptance(self) -> float:
@@ -100,7 +102,7 @@ class _Checker:
         """Build with some values wanted; None where the candidate is accepted, else what rejected it."""
         decider = _Watched(Replay(wanted, Random(self.rng), lenient=True))
         try:
-            self.space.build(decider, strict=True)
+            built = self.space.build(decider, strict=True)
         except Rejected as rejected:
             self._note(decider)
             return rejected.rule
@@ -110,6 +112,7 @@ class _Checker:
         self._note(decider)
         for path, value in decider.genotype.items():
             self.accepted.add((_place(path), value))
+        self.found.capped += built.capped and not wanted
         return None
 
     def _misfit(self, problem: NasError, genotype: Mapping[str, Value]) -> str:

@@ -24,6 +24,8 @@ from nas.space.values import AxisName, Callee
 
 _NEXT = object()  # a statement that did not return
 
+AXIS_ARGUMENTS = frozenset({"axis", "axes", "into", "over", "per", "to", "first", "second", "parts", "cut"})
+
 
 @dataclass
 class Names:
@@ -86,6 +88,7 @@ class Compiler:
         self.faults = faults
         self.read = read
         self.sites: dict[str, int] = {}
+        self.wants_axis = False  # while an argument is read that takes names of axes
 
     def fault(self, node: ast.AST, message: str) -> Expression:
         self.faults.append(Fault(message, self.text.place(node)))
@@ -275,11 +278,20 @@ class Compiler:
         if names.partial:
             return lambda frame: None
         hint = operator_hint(name, names.values())
-        if not hint and names.costs:
+        if not hint and self.wants_axis:
+            hint = f"; if it is an axis inside the model, declare it: axes: [{name}]"
+        elif not hint and names.costs:
             hint = f"; a rule reads decisions and the costs {', '.join(COSTS)}"
         elif not hint and names.inside:
             hint = "; a block sees its arguments and decisions, not the variables of its caller"
         return self.fault(node, f"`{name}` is not known here{hint}")
+
+    def _keyword(self, keyword: ast.keyword) -> Expression:
+        before, self.wants_axis = self.wants_axis, keyword.arg in AXIS_ARGUMENTS
+        try:
+            return self.expression(keyword.value)
+        finally:
+            self.wants_axis = before
 
     def _call(self, node: ast.Call) -> Expression:
         assert isinstance(node.func, ast.Name)
@@ -288,7 +300,7 @@ class Compiler:
         site = name if number == 1 else f"{name}#{number}"
         place = self.text.place(node)
         args = [self.expression(argument) for argument in node.args]
-        keywords = [(keyword.arg or "", self.expression(keyword.value)) for keyword in node.keywords]
+        keywords = [(keyword.arg or "", self._keyword(keyword)) for keyword in node.keywords]
         if name in names.locals or name in names.block or name in names.top:
             callee = self._name(node.func)
             return lambda frame: frame.run.call(frame, callee(frame), args, keywords, site, place)

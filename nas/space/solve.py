@@ -200,7 +200,10 @@ class _Solver:
             refused.genotype, refused.domains, refused.steps = probe.drawn, probe.domains, self.steps
             raise refused
         assert probe.built is not None
-        return replace(probe.built, solved={self.spec.name: probe.value}) if probe.values else probe.built
+        if probe.values is None:
+            return probe.built
+        capped = probe.position == probe.values.size - 1
+        return replace(probe.built, solved={self.spec.name: probe.value}, capped=capped)
 
     # ------------------------------------------------------------------ contradictions
 

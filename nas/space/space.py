@@ -104,6 +104,10 @@ class Space:
             raise SpaceError(f"{self.file} has no seed `{name}`{hint}")
         return self.with_sizes({**self.examples, **self.seed_sizes.get(name, {})})
 
+    @property
+    def input_names(self) -> tuple[str, ...]:
+        return tuple(self.program.inputs)
+
     @cached_property
     def input_shapes(self) -> tuple[tuple[int, ...], ...]:
         return tuple(tuple(self.sizes[axis] for axis in axes) for axes in self.program.inputs.values())

@@ -24,7 +24,7 @@ MAX_VALUES = 10_000
 MAX_DEPTH = 32
 MAX_PARTS = 64  # that a call in a list is put together from
 
-_INTEGER = re.compile(r"[-+]?[0-9]+\Z|0o[0-7]+\Z|0x[0-9a-fA-F]+\Z")
+_INTEGER = re.compile(r"[-+]?[0-9]+(_[0-9]+)*\Z|0o[0-7]+\Z|0x[0-9a-fA-F]+\Z")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?\Z|[-+]?\.(inf|Inf|INF)\Z|\.(nan|NaN|NAN)\Z")
 _WORDS: dict[str, bool | None] = {
     **dict.fromkeys(("null", "Null", "NULL", "~", ""), None),
@@ -253,7 +253,7 @@ def _one(parts: list[Tree]) -> Tree:
 
 
 def _core(text: str) -> Any:
-    """A plain scalar's value by the YAML 1.2 core schema."""
+    """A plain scalar's value by the YAML 1.2 core schema; `10_000` is the number that it is in equations."""
     if text in _WORDS:
         return _WORDS[text]
     if _INTEGER.match(text) and len(text) <= 40:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Final, final
@@ -12,6 +13,12 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from nas.codegen.formats.format import Function
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
 
 
 @final
@@ -28,6 +35,7 @@ class Safetensors:
 
         # Copies, for the format refuses tensors that share memory, as those of shared weights do.
         save_file({key: one.detach().clone().contiguous() for key, one in model.state_dict().items()}, path)
+        path.chmod(0o666 & ~_umask())  # the package writes it for its owner alone
 
     def load(self, path: Path, fresh: Callable[[], nn.Module]) -> Function:
         from safetensors.torch import load_file
