@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from nas.codegen import operator
     from nas.errors import NasError
     from nas.experiment import Search, confirm, open_search, resume, search
+    from nas.experiment.tuning import tune_trainable
     from nas.space import Space, allow_code, load_space
 
 try:
@@ -39,6 +40,7 @@ _WHERE = {
     "open_search": "nas.experiment",
     "resume": "nas.experiment",
     "search": "nas.experiment",
+    "tune_trainable": "nas.experiment.tuning",
 }
 
 __all__ = [
@@ -52,6 +54,7 @@ __all__ = [
     "operator",
     "resume",
     "search",
+    "tune_trainable",
 ]
 
 
