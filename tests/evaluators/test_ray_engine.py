@@ -221,3 +221,21 @@ def test_no_cluster_answers(monkeypatch: pytest.MonkeyPatch) -> None:
     message = r"no cluster of Ray answers at `auto`: nothing at auto; begin one with `ray start --head`"
     with pytest.raises(ExperimentError, match=message):
         RayEngine(address="auto").run(MemoryStudy(1), Parabola())
+
+
+@pytest.mark.slow
+def test_a_cluster_without_room(cluster: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A cluster may grow, so that nobody refuses at once."""
+    monkeypatch.setattr("evaluators.engines.fleet.PLACE_S", 1.5)
+    study = MemoryStudy(3)
+    with pytest.raises(WorkFailed, match=r"Ray found no place for a worker in 1.5 s; resume with smaller ones"):
+        RayEngine(workers=1, cpus=64, address="auto").run(study, Parabola())
+    assert study.asked == 0
+
+
+@pytest.mark.slow
+def test_an_interrupt_in_a_worker_alone_is_no_end_of_the_search(cluster: Any) -> None:
+    study = MemoryStudy(4)
+    RayEngine(workers=1).run(study, Parabola("interrupt"))
+    assert study.told[1].state == "crashed"
+    assert {study.told[number].state for number in (0, 2, 3)} == {"complete"}
