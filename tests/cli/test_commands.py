@@ -45,6 +45,7 @@ JSON = [
     ["spaces"],
     ["tasks"],
     ["samplers"],
+    ["stopping"],
     [*SEARCH, "--trials", "2", "-d", "new"],
     ["resume", "run", "--trials", "7", "--quiet"],
 ]
@@ -194,6 +195,7 @@ def test_listings(run: Any) -> None:
     assert "residual-mlp" in run("spaces")
     assert "my_task.py:make" in run("tasks")
     assert "nsga2" in run("samplers")
+    assert "learning-curve" in run("stopping")
 
 
 def test_without_a_command_there_is_help(run: Any) -> None:

@@ -51,7 +51,7 @@ def test_looking_at_spaces_takes_no_torch(arguments: list[str]) -> None:
     assert loaded(code, "torch", "optuna", "ray", "matplotlib", "moocore") == set()
 
 
-@pytest.mark.parametrize("arguments", [["tasks"], ["samplers"], ["schema", "experiment"]], ids=" ".join)
+@pytest.mark.parametrize("arguments", [["tasks"], ["samplers"], ["stopping"], ["schema", "experiment"]], ids=" ".join)
 def test_listings_take_neither_torch_nor_ray(arguments: list[str]) -> None:
     code = f"from nas.cli import main\nassert main({arguments!r}) == 0"
     assert loaded(code, "torch", "ray", "matplotlib") == set()

@@ -241,5 +241,5 @@ def test_pruners_of_optuna_judge_one_objective(rule: str) -> None:
         ExperimentError, match=f"{words} 2: accuracy, loss; take one of pareto-halving, hyperband, median"
     ):
         make_rungs(stopping, [ACCURACY, Objective("minimize", "loss")])
-    with pytest.raises(ExperimentError, match=f"{words} 0; take one of"):
+    with pytest.raises(ExperimentError, match=f"{words} none; take one of"):
         make_rungs(stopping, [PARAMS])

@@ -250,7 +250,7 @@ def make_rungs(stopping: Stopping, objectives: Sequence[Objective]) -> Rungs:
     if entry.one_objective and len(uncertain) != 1:
         others = ", ".join(one.name for one in RULES.values() if not one.one_objective)
         raise ExperimentError(
-            f"stopping: `{entry.name}` judges one objective that training decides, here are {len(uncertain)}"
+            f"stopping: `{entry.name}` judges one objective that training decides, here are {len(uncertain) or 'none'}"
             f"{': ' if uncertain else ''}{', '.join(uncertain)}; take one of {others}"
         )
     return Rungs(stopping, entry.make(stopping, tuple(objectives)))
