@@ -29,6 +29,7 @@ def add_search(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, metavar="N", help="of everything that is drawn")
     parser.add_argument("--device", help="auto, cpu, cuda or cuda:1")
     parser.add_argument("-d", "--directory", help="where results go (default runs/NAME)")
+    parser.add_argument("--tensorboard", metavar="DIR", help="write every candidate's curves there for TensorBoard")
     parser.add_argument("--storage", metavar="URL", help="of a database for the record, such as sqlite:///study.db")
     parser.add_argument(
         "--from", dest="lineage", metavar="DIR", help="carry over what an earlier search found, where it still holds"
@@ -66,6 +67,8 @@ def run_search(options: argparse.Namespace) -> int:
             f"`{options.what}` is a space; say on which task: nas search {options.what} --task mnist1d (see `nas tasks`)"
         )
     experiment = None if a_space else load_experiment(options.what)
+    if options.tensorboard is not None:
+        given["log"] = {**(experiment.log if experiment else {}), "tensorboard": options.tensorboard}
     with watcher(options) as observer:
         found = search(
             options.what if a_space else None,

@@ -14,6 +14,7 @@ from nas.experiment.environment import FILE as ENVIRONMENT
 from nas.experiment.environment import write_environment
 from nas.experiment.interruption import resumable
 from nas.experiment.limits import LIMITS, Limited, check_gpu_hours, gpus_per_worker
+from nas.experiment.logs import logged
 from nas.experiment.prepare import Prepared, located, prepare, reopen, try_out
 from nas.experiment.session import REPORT, WEIGHTS, Search
 from nas.experiment.settings import Experiment, as_setting, experiment_from_text, load_experiment, value_fault
@@ -80,6 +81,7 @@ def search(
     if lineage is not None and Path(lineage).resolve() == directory.resolve():
         raise ExperimentError(f"what {lineage} found cannot be carried over into itself; choose another directory")
     try_out(prepared)
+    observer = logged(prepared.experiment.log, observer)
     if fresh:
         _clear(directory)
     with _create(prepared, directory, lineage) as study:
@@ -121,6 +123,7 @@ def resume(
         check_gpu_hours(prepared.experiment, prepared.engine)
     if trials is not None:
         _require_more(trials, directory)
+    observer = logged(prepared.experiment.log, observer)
     with Study.open(directory, prepared.space, trials=trials) as study:
         return _run(study, prepared, directory, observer)
 

@@ -100,5 +100,13 @@ def experiment_schema() -> dict[str, Any]:
                 "description": "URL of a database for the record, such as sqlite:///study.db.",
             },
             "published": {**text, "description": "CSV of published points to stand beside ours."},
+            "log": {
+                "type": "object",
+                "additionalProperties": False,
+                "properties": {
+                    "tensorboard": {**text, "description": "Folder for curves, from where the command runs."},
+                    "mlflow": {**text, "description": "Address of an MLflow server, or sqlite:///FILE."},
+                },
+            },
         },
     }

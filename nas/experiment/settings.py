@@ -43,6 +43,7 @@ class Experiment:
         directory: where results go, from where the command runs.
         storage: URL of a database for the record, such as `sqlite:///study.db`; None: a journal file in the directory.
         published: CSV file of published points to stand beside ours; see `nas.experiment.published`.
+        log: `{tensorboard: DIR, mlflow: URI}`, or one of them: where curves go beside the record; see `nas.experiment.logs`.
     Raises: ExperimentError: a setting is of the wrong kind; all of them at once.
     """
 
@@ -67,6 +68,7 @@ class Experiment:
     directory: str | None = None
     storage: str | None = None
     published: str | None = None
+    log: Mapping[str, Any] = field(default_factory=dict)
     # not keys of the file:
     file: str = field(default="", repr=False, compare=False)
     places: Mapping[str, tuple[Place, Any]] = field(default_factory=dict, repr=False, compare=False)
@@ -263,6 +265,12 @@ def _confirm(value: Any) -> str:
     return "" if good else f"is {{seeds: {CONFIRM_SEEDS}}}, with a whole number from 1"
 
 
+def _log(value: Any) -> str:
+    good = isinstance(value, Mapping) and set(value) <= {"tensorboard", "mlflow"}
+    good = good and all(isinstance(where, str) and where.strip() for where in value.values())
+    return "" if good else "is {tensorboard: DIR}, {mlflow: URI} or both"
+
+
 _OPTIONAL = ("hours", "gpu_hours", "target_hypervolume", "timeout_s", "directory", "storage", "published")
 _CHECKS: dict[str, Check] = {
     "experiment": _text,
@@ -286,4 +294,5 @@ _CHECKS: dict[str, Check] = {
     "directory": _text,
     "storage": _url,
     "published": _text,
+    "log": _log,
 }

@@ -42,6 +42,7 @@ WHOLE: dict[str, Any] = {
     "directory": "here",
     "storage": "sqlite:///study.db",
     "published": "points.csv",
+    "log": {"tensorboard": "curves"},
 }
 
 WRONG: list[tuple[str, Any]] = [
