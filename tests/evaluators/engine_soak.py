@@ -48,15 +48,14 @@ class Soaked:
     marks: Path
     timeout_s: float = 1.0
 
-    def evaluate(self, job: Job) -> Generator[Report, bool | None, Outcome | None]:
+    def evaluate(self, job: Job) -> Generator[Report, bool | None, Any]:
         faulty = Faulty({job.number: fate_of(job.number)}, self.marks)
         running, answer = faulty.evaluate(job), None
         while True:
             try:
                 report = running.send(answer)
             except StopIteration as end:
-                outcome: Outcome | None = end.value
-                return outcome
+                return end.value
             seen = {"rss_kib": float(resident_kib()), "process": float(os.getpid())}
             answer = yield Report(report.rung, {**report.metrics, **seen})
 
