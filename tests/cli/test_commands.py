@@ -64,7 +64,7 @@ def test_samples_are_lines_of_json(run: Any) -> None:
 
 
 def test_every_command_that_prints_facts_has_json() -> None:
-    covered = {arguments[0] for arguments in JSON} | {"sample", "schema", "export"}
+    covered = {arguments[0] for arguments in JSON} | {"sample", "schema", "export", "dashboard"}
     assert covered == set(COMMANDS)
 
 
