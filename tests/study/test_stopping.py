@@ -175,7 +175,7 @@ def test_every_rule_is_written_down_as_it_is_read(rule: str) -> None:
     [
         (
             "halving",
-            "there is no rule `halving` among none, pareto-halving, hyperband, .*optuna:wilcoxon; did you mean",
+            "there is no rule `halving` among none, pareto-halving, hyperband, .*optuna:wilcoxon, ray:asha; did you mean",
         ),
         ({"rungs": [3]}, "`stopping` is `none` or"),
         (7, "`stopping` is `none` or"),

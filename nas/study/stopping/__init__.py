@@ -45,6 +45,12 @@ def _pruner(stopping: Stopping, objectives: Objectives) -> Rule:
     return OptunaPruner(stopping, objectives)
 
 
+def _ray_asha(stopping: Stopping, objectives: Objectives) -> Rule:
+    from nas.study.stopping.ray_asha import RayAsha
+
+    return RayAsha(stopping, objectives)
+
+
 def _has_brackets(stopping: Stopping) -> None:
     most = len(stopping.rungs) + 1
     if stopping.settings["brackets"] > most:
@@ -67,11 +73,11 @@ def _has_threshold(stopping: Stopping) -> None:
 
 
 def _begins_in_time(stopping: Stopping) -> None:
-    if stopping.settings["min_resource"] > stopping.rungs[-1]:
-        raise ExperimentError(
-            f"stopping: `min_resource` is at most the last rung, {stopping.rungs[-1]}, "
-            f"here stands {stopping.settings['min_resource']}"
-        )
+    for key in ("min_resource", "grace_period"):
+        if stopping.settings.get(key, 0) > stopping.rungs[-1]:
+            raise ExperimentError(
+                f"stopping: `{key}` is at most the last rung, {stopping.rungs[-1]}, here stands {stopping.settings[key]}"
+            )
 
 
 _ETA = above(3, "one in eta survives", 1)
@@ -193,6 +199,18 @@ RULES: dict[str, RuleEntry] = {
                 **_PATIENCE,
             },
             one_objective=True,
+        ),
+        RuleEntry(
+            "ray:asha",
+            "Ray Tune's ASHAScheduler, judging at its own milestones.",
+            _ray_asha,
+            {
+                "grace_period": _FIRST_RUNG,
+                "reduction_factor": above(4, "one in so many passes a milestone", 1),
+                **_PATIENCE,
+            },
+            one_objective=True,
+            check=_begins_in_time,
         ),
     )
 }
