@@ -13,8 +13,8 @@ from evaluators.evaluator import Evaluator, chosen_device
 from evaluators.recipe import check_recipe
 from evaluators.tasks import TASKS, Task, file_of
 from nas.errors import ExperimentError, Fault, NasError, SpaceError
-from nas.experiment.limits import check_gpu_hours, check_target
 from nas.experiment.codes import check_codes
+from nas.experiment.limits import check_gpu_hours, check_target
 from nas.experiment.settings import Experiment
 from nas.experiment.snapshot import SPACE, read_snapshot
 from nas.space import Space, load_space, shipped_spaces, space_from_text
