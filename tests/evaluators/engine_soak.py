@@ -78,7 +78,7 @@ class Scale(Silent):
 def fate_of(number: int) -> str:
     """What befalls candidate `number`; mostly nothing."""
     names = [*RATES, ""]
-    return Random(number).choices(names, [*RATES.values(), 1000 - sum(RATES.values())])[0]
+    return Random(f"fate of {number}").choices(names, [*RATES.values(), 1000 - sum(RATES.values())])[0]
 
 
 def resident_kib() -> int:
