@@ -9,7 +9,7 @@ from typing import Any
 import jsonschema
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nas.errors import ExperimentError
@@ -186,6 +186,7 @@ VALUES = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(st.dictionaries(TEXTS, VALUES, max_size=3), TEXTS, st.lists(TEXTS, max_size=3).map(tuple))
 def test_a_snapshot_is_read_as_it_was_written(options: dict[str, Any], name: str, objectives: tuple[str, ...]) -> None:
     before = Experiment(

@@ -61,5 +61,5 @@ def test_a_task_with_other_axes() -> None:
         SpaceError, match=r"\[steps, series\], the task's has the sizes \[3, 4, 5\]; name 3 axes, or one"
     ):
         forecast().bind([[3, 4, 5]], [[10]])
-    with pytest.raises(SpaceError, match="the axis `series` would be 7 and 1"):
+    with pytest.raises(SpaceError, match="the sizes of its input, so `series` is 7; this task wants the sizes"):
         forecast().bind([[40, 7]], [[10]])

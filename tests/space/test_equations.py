@@ -211,7 +211,7 @@ def test_a_task_binds_by_position() -> None:
     assert wide.bind([[3, 4]], [[5]]).assumed == ()
     square = small("return x", inputs="{x: [steps, channels]}", outputs="[steps, channels]", sizes="{}")
     assert square.bind([[3, 4]], [[3, 4]]).build(Watched({})).costs.params == 0
-    with pytest.raises(SpaceError, match="one name means one size"):
+    with pytest.raises(SpaceError, match="the sizes of its input, so `steps` is 3; this task wants the sizes"):
         square.bind([[3, 4]], [[4, 3]])
 
 
