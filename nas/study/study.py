@@ -254,6 +254,7 @@ class Study:
         self._record.tell(candidate.number, outcome, values)
         entry.outcome = outcome
         self._knowledge.settle(entry)
+        entry.candidate = replace(candidate, architecture=None)  # graphs of all candidates would fill the memory
 
     # ------------------------------------------------------------------ what is known
 

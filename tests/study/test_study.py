@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import math
+import weakref
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -87,6 +89,17 @@ def test_candidates_in_flight_are_not_asked_for_again(tmp_path: Path) -> None:
         study.tell(one, evaluate(study, one))
     assert study.n_finished == 5
     study.close()
+
+
+def test_graphs_of_what_was_told_are_let_go(tmp_path: Path) -> None:
+    with create(tmp_path, toys.conditional()) as study:
+        candidate = study.ask()
+        assert candidate is not None
+        graph = weakref.ref(candidate.architecture)
+        study.tell(candidate, evaluate(study, candidate))
+        del candidate
+        gc.collect()
+        assert graph() is None
 
 
 def test_several_in_flight_told_in_any_order(tmp_path: Path) -> None:
