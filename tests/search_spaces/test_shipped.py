@@ -11,9 +11,13 @@ from torch.utils.flop_counter import FlopCounterMode
 from nas.codegen import build, export, source, verify
 from nas.space import Architecture, Space, load_space, shipped_spaces
 from nas.space.check import check
+from nas.space.loading import is_family
 
 NAMES = tuple(shipped_spaces())
 DRAWS = 10_000
+# the deep convolutional skeleton and families of whole networks take many times as long as the others, which make up for it
+SLOW_DRAWS = {name: 60 for name, path in shipped_spaces().items() if is_family(path)} | {"nasbench201": 250}
+SLOW_DRAWS |= {"maxim": 15, "mlp": 1500, "low-rank": 1000, "hourglass": 1000}
 EXPORTS = 200
 BATCH = 2
 
@@ -63,9 +67,7 @@ def test_costs_of_some_draws(name: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_costs_of_ten_thousand_draws_over_all_spaces(name: str) -> None:
     space, rng = small(name), Random(2)
-    # the deep convolutional skeleton takes ten times as long as the others, which make up for it
-    few = DRAWS // 40
-    for _ in range(few if name == "nasbench201" else -(-(DRAWS - few) // (len(NAMES) - 1))):
+    for _ in range(SLOW_DRAWS.get(name, -(-(DRAWS - sum(SLOW_DRAWS.values())) // (len(NAMES) - len(SLOW_DRAWS))))):
         assert_costs_are_torchs(space, space.sample(rng))
 
 
