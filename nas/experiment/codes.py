@@ -17,10 +17,7 @@ def check_codes(space: Space, task: Task) -> None:
     rng = Random(0)
     for _ in range(DRAWS):
         graph = space.sample(rng).graph
-        read = [node for node in graph.nodes if node.op == "embedding"]
-        if not read:
-            return
-        for node in read:
+        for node in (node for node in graph.nodes if node.op == "embedding"):
             position = _input_of(graph, node)
             if position is None:
                 continue

@@ -133,6 +133,10 @@ def _apart(before: Settings, now: Settings) -> str:
     """Why no result of one study can be one of the other; empty where it can."""
     if before.task != now.task:
         return f"the task was {before.task}, here it is {now.task}"
+    # A digest names operators; what a user's own operator computes stands in its file.
+    for file in sorted({*before.operators, *now.operators}):
+        if before.operators.get(file) != now.operators.get(file):
+            return f"`{file}` defines other operators now"
     for name, old, new in (
         ("the task's options", before.task_options, now.task_options),
         ("budget", before.budget, now.budget),

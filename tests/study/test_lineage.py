@@ -109,6 +109,14 @@ def test_reasons(old: Path, space: ToySpace, settings: dict[str, Any], words: st
     assert all(words in reason for reason in found if "diverged" not in reason), found
 
 
+def test_a_name_of_ones_own_may_mean_another_operator_now(old: Path) -> None:
+    space = wide()
+    space.operator_files = {"my_ops.py": "class SoftClip: ..."}
+    study = after(old, space)
+    assert not study.record().trials
+    assert reasons(study) == {"`my_ops.py` defines other operators now"}
+
+
 def test_only_outcomes_that_say_something_are_carried_over(tmp_path: Path) -> None:
     ends = ("complete", "stopped", "diverged", "out_of_memory", "timeout", "crashed", "lost")
     stopping = {"rule": "pareto-halving", "rungs": [5], "eta": 3}
