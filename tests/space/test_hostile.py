@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from machine_speed import slowness
 
 from nas.errors import NasError, SpaceError
 from nas.space import GenotypeError, Space, load_space, shipped_spaces, space_from_text
 from nas.space.check import check
 
-SECONDS = 2.0
+SECONDS = 4.0  # of processor time on an idle core; what explodes takes minutes
 MEGABYTES = 300
 
 
@@ -27,7 +28,8 @@ def soon_and_small() -> Iterator[None]:
     """Fails where the block takes long or much memory."""
     before, start = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.process_time()
     yield
-    assert time.process_time() - start < SECONDS
+    spent = time.process_time() - start
+    assert spent < SECONDS or spent < SECONDS * slowness()
     grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
     assert grown < MEGABYTES * 1024
 
