@@ -14,6 +14,9 @@ UNITS = ("epochs", "steps")
 # A curve with more points than this costs evaluations that nobody can see.
 MOST_POINTS = 50
 
+# Of seconds between two checkpoints; small candidates never come to the first.
+CHECKPOINT_S = 30.0
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:

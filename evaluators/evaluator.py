@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import math
+import shutil
 import time
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from evaluators.budget import CHECKPOINT_S
 from evaluators.failure import Diverged, OutOfTime, classify
 from evaluators.tasks.criteria import Direction
 from evaluators.tasks.load import load_subject
@@ -33,6 +36,10 @@ class Evaluator:
         device: `auto` (the first GPU where there is one), `cpu`, `cuda`, `cuda:1`.
         inputs, outputs: shapes that the models have where they view the samples differently; None: the task's own.
         weights: folder that gets `NUMBER.pt` of every completed candidate; None: weights are not kept.
+        checkpoints: folder that keeps `NUMBER.pt` of candidates in training, for who takes one up after its worker or its
+            driver was lost; None: then it begins anew. The folder above must be there, and all machines of a cluster
+            must share it: a worker that does not see it begins anew.
+        checkpoint_s: seconds between two checkpoints of a candidate at least; 0: one at each of its marks.
         timeout_s: seconds for one candidate; None: no limit.
         test_reason: why the test part is opened for every candidate; empty in a search, where it stays sealed.
     """
@@ -44,6 +51,8 @@ class Evaluator:
     inputs: tuple[Shape, ...] | None = None
     outputs: tuple[Shape, ...] | None = None
     weights: Path | None = None
+    checkpoints: Path | None = None
+    checkpoint_s: float = CHECKPOINT_S
     timeout_s: float | None = None
     test_reason: str = ""
 
@@ -76,18 +85,35 @@ class Evaluator:
 
         Raises: NasError: the task, the recipe or the budget are wrong. A candidate's failures are outcomes.
         """
+        kept = None if self.checkpoints is None else Path(self.checkpoints) / f"{job.number}.pt"
         if not isinstance(self.subject, Task):
-            return _evaluate_own(self.subject, job, self.timeout_s)
+            return _evaluate_own(self.subject, job, self.timeout_s, kept and kept.with_suffix(""))
         from evaluators.training import train
 
         return train(
             job,
             self.subject,
             chosen_device(self.device),
-            checkpoint=None if self.weights is None else Path(self.weights) / f"{job.number}.pt",
+            weights=None if self.weights is None else Path(self.weights) / f"{job.number}.pt",
+            checkpoint=kept,
+            checkpoint_s=self.checkpoint_s,
             timeout_s=self.timeout_s,
             test_reason=self.test_reason,
         )
+
+    def forget(self, ended: Iterable[int]) -> None:
+        """Remove the checkpoints of candidates by number: those that were ended together with their worker leave them."""
+        if self.checkpoints is None or not self.checkpoints.is_dir():
+            return
+        numbers = set(map(str, ended))
+        for left in self.checkpoints.iterdir():
+            if left.name.partition(".")[0] in numbers:
+                if left.is_dir():
+                    shutil.rmtree(left, ignore_errors=True)
+                else:
+                    left.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # somebody's are in it
+            self.checkpoints.rmdir()
 
     def placed(self) -> Evaluator:
         """The same evaluator with its data in it, for engines that share memory between workers: they load nothing.
@@ -135,7 +161,16 @@ def chosen_device(device: str) -> str:
     return device
 
 
-def _evaluate_own(subject: OwnEvaluator, job: Job, timeout_s: float | None) -> Run:
+def _evaluate_own(subject: OwnEvaluator, job: Job, timeout_s: float | None, checkpoint: Path | None) -> Run:
+    """A user's evaluator; the folder `checkpoint` is its own until the candidate ends."""
+    if checkpoint is None:
+        return (yield from _held(subject, job, timeout_s))
+    outcome = yield from _held(subject, dataclasses.replace(job, checkpoint=str(checkpoint)), timeout_s)
+    shutil.rmtree(checkpoint, ignore_errors=True)
+    return outcome
+
+
+def _held(subject: OwnEvaluator, job: Job, timeout_s: float | None) -> Run:
     """A user's evaluator, held to the same contract: what goes wrong inside is an outcome."""
     started = time.perf_counter()
     curve: list[Report] = []

@@ -7,10 +7,10 @@ many a candidate trains. The functions under them are the same arithmetic.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import final
+from typing import Any, final
 
 import torch
 from torch import Tensor, nn
@@ -51,6 +51,17 @@ class Optimizer(ABC):
         for weight in self.weights:
             weight.grad = None
 
+    @property
+    @abstractmethod
+    def state(self) -> dict[str, list[list[Any]]]:
+        """All that it remembers: name → group → place → a tensor, or None where there is nothing yet."""
+
+    def restore(self, state: Mapping[str, Sequence[Sequence[Tensor | None]]]) -> None:
+        """Go on from the `state` of an optimiser of the same weights."""
+        for name, groups in self.state.items():
+            for remembered, kept in zip(groups, state[name], strict=True):
+                remembered[:] = [None if one is None else one.to(self.weights[0].device) for one in kept]
+
     @abstractmethod
     def _update(self, number: int, group: Group, live: list[int], lr: float) -> None:
         """Change the weights of group `number` at the places `live`, which have gradients."""
@@ -66,6 +77,10 @@ class Adam(Optimizer):
         self.first = [[torch.zeros_like(w) for w in group.weights] for group in groups]
         self.second = [[torch.zeros_like(w) for w in group.weights] for group in groups]
         self.steps = [[torch.zeros((), device=w.device) for w in group.weights] for group in groups]
+
+    @property
+    def state(self) -> dict[str, list[list[Any]]]:
+        return {"first": self.first, "second": self.second, "steps": self.steps}
 
     def _update(self, number: int, group: Group, live: list[int], lr: float) -> None:
         first, second, steps = self.first[number], self.second[number], self.steps[number]
@@ -94,6 +109,10 @@ class Sgd(Optimizer):
     def __init__(self, groups: list[Group], recipe: Recipe) -> None:
         super().__init__(groups, recipe)
         self.momenta: list[list[Tensor | None]] = [[None] * len(group.weights) for group in groups]
+
+    @property
+    def state(self) -> dict[str, list[list[Any]]]:
+        return {"momenta": self.momenta}
 
     def _update(self, number: int, group: Group, live: list[int], lr: float) -> None:
         momenta = [self.momenta[number][place] for place in live]

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import math
-import os
-import tempfile
 import time
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
@@ -14,9 +12,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from evaluators.batches import Batches
 from evaluators.budget import Plan, plan
+from evaluators.checkpoint import Checkpoint, Saved, serialized, training_key, write_whole
 from evaluators.failure import Diverged, OutOfTime, classify
 from evaluators.optimizer import make_optimizer
+from evaluators.random_states import random_states, set_random_states
 from evaluators.recipe import Recipe, check_recipe
 from evaluators.schedule import rate
 from evaluators.tasks.criteria import Criterion
@@ -27,16 +28,15 @@ from nas.study.candidate import Job, Outcome, Report
 
 EVALUATION_BATCH = 1024
 
-# Batches are gathered together while they stay below this: one gather per epoch for small data.
-GATHERED_BYTES = 64 * 2**20
-
 
 def train(
     job: Job,
     task: Task,
     device: str = "cpu",
     *,
+    weights: Path | None = None,
     checkpoint: Path | None = None,
+    checkpoint_s: float = 0.0,
     on_finish: Callable[[nn.Module], None] | None = None,
     timeout_s: float | None = None,
     test_reason: str = "",
@@ -51,7 +51,10 @@ def train(
         job: what to train; its `budget` counts `epochs` or `steps`.
         task: its shapes must be those of the model.
         device: such as `cpu` or `cuda:0`.
-        checkpoint: where the weights of a completed candidate are written, whole or not at all.
+        weights: where those of a completed candidate are written, whole or not at all.
+        checkpoint: where the state of training is kept until it ends. Where there is one, the training goes on from it: the
+            reports made before are yielded again, untrained. None: none is kept.
+        checkpoint_s: seconds between two checkpoints at least; 0: one at each mark.
         on_finish: called with the completed module in evaluation mode.
         timeout_s: seconds after which the candidate is given up.
         test_reason: why the test part is opened at the end of this training; its metrics join the outcome as `test_…`.
@@ -63,12 +66,17 @@ def train(
     recipe = check_recipe(job.recipe)
     train_part = task.resident(device).train
     steps = plan(job.budget, job.rungs, max(1, len(train_part) // recipe.batch_size))
-    session = _Session(job, task, device, recipe, steps, started, timeout_s)
-    curve: list[Report] = []
+    kept = None
+    if checkpoint is not None:
+        kept = Checkpoint(checkpoint, training_key(job, recipe, task, device), checkpoint_s)
+    session = _Session(job, task, device, recipe, steps, started, timeout_s, kept)
+    curve = session.curve
 
-    def outcome(state: Any, message: str = "", test: dict[str, float] | None = None) -> Outcome:
+    def ended(state: Any, message: str = "", test: dict[str, float] | None = None) -> Outcome:
+        if kept is not None:
+            kept.remove()
         metrics = {**(curve[-1].metrics if curve else {}), **(test or {})}
-        return Outcome(state, metrics, tuple(curve), time.perf_counter() - started, message)
+        return Outcome(state, metrics, tuple(curve), session.seconds, message)
 
     reports = session.reports()
     try:
@@ -77,21 +85,20 @@ def train(
                 step, report = next(reports, (0, None))
             if report is None:
                 break
-            curve.append(report)
             if step in steps.due and (yield report) is False and step < steps.steps:
-                return outcome("stopped", f"stopped at {report.rung} {next(iter(job.budget))}")
+                return ended("stopped", f"stopped at {report.rung} {next(iter(job.budget))}")
         with session.settled():
             test = session.test_metrics(test_reason) if test_reason else {}
             session.module.eval()
             if on_finish is not None:
                 on_finish(session.module)
-        if checkpoint is not None:
-            save_weights(session.module, checkpoint)
-        return outcome("complete", test=test)
+        if weights is not None:
+            save_weights(session.module, weights)
+        return ended("complete", test=test)
     except NasError:
         raise
     except Exception as error:  # a failure is data
-        return outcome(*classify(error))
+        return ended(*classify(error))
     finally:
         reports.close()
         session.release()
@@ -103,37 +110,43 @@ class _Session:
     module: nn.Module
 
     def __init__(
-        self, job: Job, task: Task, device: str, recipe: Recipe, steps: Plan, started: float, timeout_s: float | None
+        self,
+        job: Job,
+        task: Task,
+        device: str,
+        recipe: Recipe,
+        steps: Plan,
+        started: float,
+        timeout_s: float | None,
+        checkpoint: Checkpoint | None,
     ) -> None:
         self.job, self.task, self.device, self.recipe, self.plan = job, task, device, recipe, steps
-        self.started, self.timeout_s = started, timeout_s
+        self.started, self.timeout_s, self.checkpoint = started, timeout_s, checkpoint
+        self.curve: list[Report] = []
         self.on_gpu = torch.device(device).type == "cuda"
         self.random_state: list[Tensor] | None = None
         self.criterion = _criterion(task, job.members)
 
+    @property
+    def seconds(self) -> float:
+        """Spent on it until now, with those of the training that a checkpoint was taken from."""
+        return time.perf_counter() - self.started
+
     @contextlib.contextmanager
     def settled(self) -> Iterator[None]:
         """Inside, torch has one thread and this candidate's random numbers; outside, whatever it had before."""
-        threads, before = torch.get_num_threads(), self._random_states()
+        threads, before = torch.get_num_threads(), random_states(self.device)
         torch.set_num_threads(1)
         if self.random_state is None:
             torch.manual_seed(self.job.seed)
         else:
-            self._set_random_states(self.random_state)
+            set_random_states(self.device, self.random_state)
         try:
             yield
         finally:
-            self.random_state = self._random_states()
-            self._set_random_states(before)
+            self.random_state = random_states(self.device)
+            set_random_states(self.device, before)
             torch.set_num_threads(threads)
-
-    def _random_states(self) -> list[Tensor]:
-        return [torch.get_rng_state(), *([torch.cuda.get_rng_state(self.device)] if self.on_gpu else [])]
-
-    def _set_random_states(self, states: list[Tensor]) -> None:
-        torch.set_rng_state(states[0])
-        if self.on_gpu:
-            torch.cuda.set_rng_state(states[1], self.device)
 
     def release(self) -> None:
         """Let go of the module, and give a GPU's memory back, so that an outcome of out_of_memory does not spread."""
@@ -143,16 +156,28 @@ class _Session:
             torch.cuda.empty_cache()
 
     def reports(self) -> Generator[tuple[int, Report], None, None]:
-        """Trains; yields step and report at every mark."""
+        """Trains; yields step and report at every mark, first those that a checkpoint has."""
         from nas.codegen import build
 
+        saved = None if self.checkpoint is None else self.checkpoint.read()
+        if saved is not None:
+            self.started -= saved.seconds
+            for step, report in zip(self.plan.marks, saved.curve, strict=False):
+                self.curve.append(report)
+                yield step, report
         recipe, steps = self.recipe, self.plan.steps
-        data = self.task.resident(self.device)
+        part = self.task.resident(self.device).train
         self.module = module = build(self.job.source).to(self.device)
         optimizer = make_optimizer(module, recipe)
-        order = torch.Generator(self.device).manual_seed(self.job.seed)
+        batches = Batches(part, recipe.batch_size, self.task.augment, self.job.seed, self.device)
+        if saved is None:
+            done, stream = 0, batches.stream()
+        else:
+            done, stream = saved.step, batches.stream(saved.position)
+            saved.restore(module, optimizer, self.device)
+            del saved  # a second copy of everything
         loss_sum, summed = torch.zeros((), device=self.device), 0
-        for step, (inputs, target) in enumerate(self._batches(data.train, order), start=1):
+        for step, (inputs, target) in zip(range(done + 1, steps + 1), stream, strict=False):
             with self._precision():
                 loss = self.criterion.loss(module(*inputs), target, recipe.label_smoothing)
             if optimizer is not None and loss.requires_grad:
@@ -162,30 +187,15 @@ class _Session:
                 optimizer.step(rate(recipe, step - 1, steps))
             loss_sum += loss.detach()
             summed += 1
-            if self.timeout_s is not None and time.perf_counter() - self.started > self.timeout_s:
+            if self.timeout_s is not None and self.seconds > self.timeout_s:
                 raise OutOfTime(f"gave up after {self.timeout_s:g} s, at step {step} of {steps}")
             if step in self.plan.marks:
-                yield step, Report(self.plan.marks[step], self._measured(step, float(loss_sum) / summed))
+                self.curve.append(Report(self.plan.marks[step], self._measured(step, float(loss_sum) / summed)))
+                if self.checkpoint is not None and self.checkpoint.due and step < steps:
+                    self.checkpoint.write(Saved.of(step, self.seconds, self.curve, module, optimizer, batches))
+                yield step, self.curve[-1]
                 loss_sum.zero_()
                 summed = 0
-
-    def _batches(self, part: Tensors, order: torch.Generator) -> Iterator[tuple[tuple[Tensor, ...], Tensor]]:
-        """As many batches as there are steps; each epoch in an order of its own."""
-        n, size = len(part), self.recipe.batch_size
-        size = min(size, n)
-        per_sample = sum(x[0].nbytes for x in (*part.inputs, part.targets))
-        together = size * max(1, GATHERED_BYTES // max(1, size * per_sample))
-        step = 0
-        while True:
-            inputs = part.inputs if self.task.augment is None else self.task.augment(part.inputs, order)
-            shuffled = torch.randperm(n, generator=order, device=self.device)[: n - n % size]
-            for chosen in torch.split(shuffled, together):
-                gathered = [torch.split(x.index_select(0, chosen), size) for x in (*inputs, part.targets)]
-                for *xs, target in zip(*gathered, strict=True):
-                    yield tuple(xs), target
-                    step += 1
-                    if step == self.plan.steps:
-                        return
 
     def _precision(self) -> contextlib.AbstractContextManager[object]:
         if self.on_gpu and self.recipe.amp == "auto" and torch.cuda.is_bf16_supported():
@@ -253,13 +263,6 @@ def save_weights(module: nn.Module, path: Path) -> None:
     weights = {name: value.detach().cpu() for name, value in module.state_dict().items()}
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".tmp")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                torch.save(weights, file)
-            os.replace(temporary, path)
-        except BaseException:
-            os.unlink(temporary)
-            raise
+        write_whole([serialized(weights)], path)
     except OSError as error:
         raise WorkFailed(f"weights cannot be written to {path}: {error.strerror or error}") from None

@@ -16,7 +16,7 @@ from nas.experiment.interruption import resumable
 from nas.experiment.limits import LIMITS, Limited, check_gpu_hours, gpus_per_worker
 from nas.experiment.logs import logged
 from nas.experiment.prepare import Prepared, located, prepare, reopen, try_out
-from nas.experiment.session import REPORT, WEIGHTS, Search
+from nas.experiment.session import CHECKPOINTS, REPORT, WEIGHTS, Search
 from nas.experiment.settings import Experiment, as_setting, experiment_from_text, load_experiment, value_fault
 from nas.experiment.snapshot import EXPERIMENT, SPACE, read_text, snapshot
 from nas.experiment.watching import Watcher
@@ -36,6 +36,7 @@ _OWN = (
     CONFIRMATION,
     REPORT,
     WEIGHTS,
+    CHECKPOINTS,
     JOURNAL,
     LINEAGE,
     f"{JOURNAL}.lock",
@@ -239,12 +240,18 @@ def _clear(directory: Path) -> None:
 
 def _run(study: Study, prepared: Prepared, directory: Path, observer: Watcher | None) -> Search:
     prepared.evaluator.prepare()
-    evaluator = replace(prepared.evaluator, weights=directory.resolve() / WEIGHTS)
-    experiment = prepared.experiment
+    experiment, place = prepared.experiment, directory.resolve()
+    evaluator = replace(
+        prepared.evaluator,
+        weights=place / WEIGHTS,
+        checkpoints=place / CHECKPOINTS,
+        checkpoint_s=experiment.checkpoint_s,
+    )
     driven = Limited(study, experiment, gpus_per_worker(prepared.engine, experiment.device))
     if observer is not None:
         observer.began(study.settings.trials, study.n_finished, study.record)
     with resumable(f"nas resume {directory}"):
         prepared.engine.run(driven, evaluator, observer)
+    evaluator.forget(trial.number for trial in study.record().trials if trial.state != "running")
     early = f"{driven.reached}; go on with: nas resume {directory}" if driven.reached and not study.enough else ""
     return Search(directory, study.exhausted or early)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from evaluators.budget import CHECKPOINT_S
 from nas.experiment.settings import CONFIRM_SEEDS, DEFAULT_EPOCHS, DEFAULT_TRIALS
 from nas.study.stopping import RULES
 
@@ -87,6 +88,12 @@ def experiment_schema() -> dict[str, Any]:
             "engine": {**named, "default": "inline"},
             "device": {**text, "default": "auto"},
             "timeout_s": {"type": "number", "exclusiveMinimum": 0},
+            "checkpoint_s": {
+                "type": "number",
+                "minimum": 0,
+                "default": CHECKPOINT_S,
+                "description": "Seconds between two checkpoints of a candidate in training; 0: one at each report.",
+            },
             "confirm": {
                 "type": "object",
                 "additionalProperties": False,

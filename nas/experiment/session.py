@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 REPORT = "report.html"
 WEIGHTS = "weights"
+CHECKPOINTS = "checkpoints"
 
 
 def open_search(directory: str | Path) -> Search:

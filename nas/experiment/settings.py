@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from evaluators.budget import CHECKPOINT_S
 from nas.errors import ExperimentError, Fault, NasError, Place, nearest
 from nas.space.yaml_tree import Tree, read_yaml
 
@@ -38,6 +39,8 @@ class Experiment:
         engine: `inline`, or `{name: ray, workers: 2}`.
         device: `auto`, `cpu`, `cuda`, `cuda:1`.
         timeout_s: seconds for one candidate; None: no limit.
+        checkpoint_s: seconds between two checkpoints of a candidate in training at least, from which it goes on when its
+            worker or the search was killed; 0: one at each report.
         confirm: `{seeds: 5}`, how the frontier is retrained.
         seed: of everything that is drawn.
         directory: where results go, from where the command runs.
@@ -63,6 +66,7 @@ class Experiment:
     engine: Any = "inline"
     device: str = "auto"
     timeout_s: float | None = None
+    checkpoint_s: float = CHECKPOINT_S
     confirm: Mapping[str, Any] = field(default_factory=lambda: {"seeds": CONFIRM_SEEDS})
     seed: int = 0
     directory: str | None = None
@@ -222,6 +226,10 @@ def _positive(value: Any) -> str:
     return "" if good else "is a positive number"
 
 
+def _seconds(value: Any) -> str:
+    return "" if _is_finite(value) and 0 <= value < 1e15 else "is a number of seconds from 0"
+
+
 def _mapping(value: Any) -> str:
     return "" if isinstance(value, Mapping) else "is a mapping"
 
@@ -289,6 +297,7 @@ _CHECKS: dict[str, Check] = {
     "engine": _named,
     "device": _text,
     "timeout_s": _positive,
+    "checkpoint_s": _seconds,
     "confirm": _confirm,
     "seed": _whole(0),
     "directory": _text,

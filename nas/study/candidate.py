@@ -74,6 +74,8 @@ class Job:
         rungs: amounts of the budget's unit at which a report is due, beside the one at its end.
         costs: the candidate's, so that nobody computes them again.
         members: predictions that the model returns side by side, on a first axis behind the batch; 1: no such axis.
+        checkpoint: folder for an evaluator of one's own to make and to keep there what it needs to go on after its process
+            was lost; removed when the candidate ends. Empty: there is none.
     """
 
     number: int
@@ -85,6 +87,7 @@ class Job:
     rungs: tuple[int, ...] = ()
     costs: dict[str, int] = field(default_factory=dict)
     members: int = 1
+    checkpoint: str = ""
 
     def to_json(self) -> dict[str, Any]:
         return {f.name: _plain(getattr(self, f.name)) for f in fields(self)}

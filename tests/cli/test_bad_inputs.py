@@ -199,6 +199,7 @@ CASES: dict[str, Case] = {
     "stopping_one_objective": narrow("objectives: [minimize params]\nstopping: {rule: 'optuna:median', rungs: [2]}"),
     "budget_unit": narrow("budget: {epoch: 5}"),
     "budget_amount": narrow("budget: {epochs: 2.5}"),
+    "checkpoint_negative": narrow("checkpoint_s: -5"),
     "recipe_unknown": narrow("recipe: {optimizer: adamw, learning_rate: 1e-3}"),
     "recipe_values": narrow("recipe:\n  lr: -1e-3\n  schedule: cosin\n  batch_size: many"),
     "confirm_seeds": narrow("confirm: {seeds: 0}"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import math
+import os
 import re
 import weakref
 from collections.abc import Generator
@@ -242,7 +243,7 @@ def test_every_epoch_sees_every_sample_in_a_new_order() -> None:
 
 def test_weights_reproduce_the_recorded_metrics(task: Task, tmp_path: Path) -> None:
     path = tmp_path / "weights" / "7.pt"
-    _, outcome = drain(train(job(), task, checkpoint=path))
+    _, outcome = drain(train(job(), task, weights=path))
     assert [file.name for file in path.parent.iterdir()] == ["7.pt"], "nothing temporary stays"
     module = build(MLP)
     module.load_state_dict(torch.load(path, weights_only=True))
@@ -251,21 +252,21 @@ def test_weights_reproduce_the_recorded_metrics(task: Task, tmp_path: Path) -> N
         "accuracy"
     ]
     stopped = tmp_path / "stopped.pt"
-    drain(train(job(rungs=(1,)), task, checkpoint=stopped), stop_at=1)
+    drain(train(job(rungs=(1,)), task, weights=stopped), stop_at=1)
     assert not stopped.exists()
 
 
 def test_weights_that_cannot_be_written(task: Task, tmp_path: Path) -> None:
     (tmp_path / "weights").write_text("a file where the folder should be")
     with pytest.raises(WorkFailed, match=r"weights cannot be written to .*weights/7.pt"):
-        drain(train(job(), task, checkpoint=tmp_path / "weights" / "7.pt"))
+        drain(train(job(), task, weights=tmp_path / "weights" / "7.pt"))
 
 
 def test_save_weights_leaves_nothing_behind_when_it_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*arguments: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(torch, "save", full)
+    monkeypatch.setattr(os, "replace", full)
     with pytest.raises(WorkFailed, match="No space left on device"):
         save_weights(torch.nn.Linear(1, 1), tmp_path / "a.pt")
     assert list(tmp_path.iterdir()) == []
