@@ -24,6 +24,9 @@ POLL_S = 1.0
 # Without a single worker for this long, the search ends. A cluster that grows needs minutes for a new machine.
 PLACE_S = 900.0
 
+# A worker that does nothing and does not answer for so long is replaced.
+LONGEST_PING_S = 30.0
+
 # With torch's defaults two processes on two cores slow each other down many times over.
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 
@@ -36,6 +39,8 @@ class Flight:
         answers: rung → what the study said, so that a second run of a lost candidate reports nothing twice.
         losses: workers that died with it, not counting those that went down with their machine.
         started: when its evaluation began, on the monotonic clock; 0: it has not.
+        alone: its worker was ended for want of memory, perhaps another's fault, so that it is evaluated again with no
+            other on its machine.
     """
 
     candidate: Any
@@ -43,6 +48,7 @@ class Flight:
     answers: dict[int, bool] = field(default_factory=dict)
     losses: int = 0
     started: float = 0.0
+    alone: bool = False
 
 
 @dataclass(eq=False)
@@ -79,11 +85,12 @@ class Fleet:
         self.study, self.observer = study, observer
         self.make = actor(Worker)
         hidden = {} if limits[0] else {"CUDA_VISIBLE_DEVICES": ""}
-        self.environment = {"env_vars": {**ONE_THREAD, "PYTHONPATH": _own_paths(), **hidden}}
+        self.environment = {"env_vars": {**ONE_THREAD, "PYTHONPATH": own_paths(), **hidden}}
         self.seats = [Seat(number) for number in range(workers)]
         self.starting: dict[Any, Seat] = {}
         self.idle: deque[Seat] = deque()
         self.again: deque[Flight] = deque()
+        self.doubted: deque[Flight] = deque()
         self.flying: dict[Any, Seat] = {}
         self.evaluator: Any = None
         self.longest: float | None = None
@@ -95,7 +102,7 @@ class Fleet:
         try:
             for seat in self.seats:
                 self._fill(seat)
-            while self._launch() or self.flying or self.again:
+            while self._launch() or self.flying or self.again or self.doubted:
                 done, _ = self.ray.wait([*self.flying, *self.starting], num_returns=1, timeout=POLL_S)
                 for reference in done:
                     if reference in self.starting:
@@ -140,6 +147,8 @@ class Fleet:
         seat = self.starting.pop(reference)
         try:
             seat.node = self.ray.get(reference)
+        except errors.OutOfMemoryError:
+            self._fill(seat)  # others on its machine took too much
         except (errors.RayActorError, errors.RuntimeEnvSetupError) as error:
             if getattr(error, "actor_init_failed", True):
                 raise WorkFailed(f"engine: the workers of Ray cannot start: {_reason(error)}") from None
@@ -170,13 +179,34 @@ class Fleet:
 
     def _launch(self) -> bool:
         """Give every idle worker something to do; False: the study has nothing for now."""
-        while self.idle:
-            flights = self._next_flights()
-            if not flights:
-                return False
+        for _ in range(len(self.idle)):
             seat = self.idle.popleft()
+            if self._must_wait(seat):
+                self.idle.append(seat)
+                continue
+            if self.doubted and not self._is_well(seat):
+                self._fill(seat)
+                continue
+            flights = [self.doubted.popleft()] if self.doubted else self._next_flights()
+            if not flights:
+                self.idle.append(seat)
+                return False
             seat.flights.extend(flights)
             self._begin(seat, seat.actor.start.remote([flight.job for flight in flights]))
+        return True
+
+    def _must_wait(self, seat: Seat) -> bool:
+        """Whether something runs beside `seat` that one which may have taken too much memory must not meet."""
+        beside = [other.flights[0] for other in self.seats if other.flights and other.node == seat.node]
+        return bool(beside) and (bool(self.doubted) or any(flight.alone for flight in beside))
+
+    def _is_well(self, seat: Seat) -> bool:
+        """Whether an idle worker lives: one that was ended before would be taken for the end of what it is given."""
+        try:
+            self.ray.get(seat.actor.ready.remote(), timeout=LONGEST_PING_S)
+        except self.ray.exceptions.RayError:
+            self.ray.kill(seat.actor)
+            return False
         return True
 
     def _next_flights(self) -> list[Flight]:
@@ -209,8 +239,7 @@ class Fleet:
                 raise error.cause from None
             self._end(self._vacate(seat), seat, "crashed", f"the worker failed: {error}")
         except errors.OutOfMemoryError:
-            flight = self._vacate(seat)
-            self._end(flight, seat, "out_of_memory", "Ray ended the worker: the machine was running out of memory")
+            self._too_much(seat)
         except errors.RayError as error:
             self._lost(seat, error)
         else:
@@ -242,9 +271,18 @@ class Fleet:
         flight = self._vacate(seat)
         flight.losses += any(one["NodeID"] == node and one["Alive"] for one in self.ray.nodes())
         if flight.losses < 2:
-            self.again.append(flight)
+            (self.doubted if flight.alone else self.again).append(flight)
         else:
             self._end(flight, seat, "crashed", f"two workers died evaluating it; the second: {_reason(error)}")
+
+    def _too_much(self, seat: Seat) -> None:
+        """Ray ended a worker, and perhaps others with it, as memory ran out; who took it shows when each runs alone."""
+        flight = self._vacate(seat)
+        if flight.alone:
+            self._end(flight, seat, "out_of_memory", "alone on its machine it took so much memory that Ray ended it")
+        else:
+            flight.alone = True
+            self.doubted.append(flight)
 
     def _end(self, flight: Flight, seat: Seat, state: State, message: str) -> None:
         """Tell an outcome that the worker could not."""
@@ -255,7 +293,7 @@ class Fleet:
         self.observer.finished(flight.candidate, outcome, seat.number)
 
 
-def _own_paths() -> str:
+def own_paths() -> str:
     """Where this process finds modules, without Python's own: workers import what the driver can."""
     places = (os.path.abspath(path) for path in sys.path)
     own = (path for path in places if not path.startswith((sys.prefix, sys.base_prefix)))

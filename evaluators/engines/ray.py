@@ -10,16 +10,20 @@ import math
 import os
 import signal
 import threading
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from evaluators.engines.engine import AskTell, Evaluates, Observer, Silent
-from evaluators.engines.fleet import Fleet
+from evaluators.engines.fleet import Fleet, own_paths
 from evaluators.engines.worker import GIB
 from nas.errors import ExperimentError
 
 OBJECT_STORE_BYTES = 256 * 2**20
+
+# How an address begins through which Ray is driven from outside of its cluster.
+CLIENT = "ray://"
 
 
 @dataclass(frozen=True)
@@ -33,7 +37,8 @@ class RayEngine:
         memory_gb: main memory of each: Ray places by it, and on Linux without a GPU a candidate that takes more, beyond
             what an idle worker has, is `out_of_memory`; None: no limit.
         address: `local`: this machine, with a Ray of its own, or the one that Python is connected to already. `auto`: the
-            cluster that `ray start` began here; `ray://HOST:10001` or `HOST:6379`: one elsewhere.
+            cluster that `ray start` began here; `HOST:6379`: one that this machine belongs to; `ray://HOST:10001`: one
+            elsewhere, which needs grpcio here.
         batch: candidates that a worker is given at a time, one after the other. Above 1 a worker does not wait while the
             sampler thinks, and the sampler knows fewer results.
     """
@@ -128,13 +133,22 @@ def _connect(ray: Any, engine: RayEngine) -> None:
             **quiet,
         )
         return
+    if engine.address.startswith(CLIENT):
+        if importlib.util.find_spec("grpc") is None:
+            raise ExperimentError(
+                f"engine: the address `{engine.address}` needs the package grpcio: pip install 'ray[client]'"
+            )
+        # The cluster's end of the connection unpickles what is put into the object store, so it must find our modules.
+        quiet["runtime_env"] = {"env_vars": {"PYTHONPATH": own_paths()}}
     try:
-        ray.init(address=engine.address, **quiet)
-    except (ConnectionError, ImportError, RuntimeError, ValueError) as error:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what a failed connection has to say, the error below says
+            ray.init(address=engine.address, **quiet)
+    except (ConnectionError, ImportError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise ExperimentError(
             f"engine: no cluster of Ray answers at `{engine.address}`: {reason}; begin one with `ray start --head`, "
-            "or use `address: local`"
+            "use `address: local`, or, where the cluster asks for a token, set RAY_AUTH_MODE=token"
         ) from None
 
 

@@ -173,3 +173,20 @@ class Slow:
                 answer = yield running.send(answer)
             except StopIteration as end:
                 return end.value
+
+
+@dataclass(frozen=True)
+class Hungry:
+    """Candidate 1 takes memory, and writes to it, up to `gib` GiB; the others take a while."""
+
+    gib: int
+
+    def evaluate(self, job: Job) -> Generator[Report, bool | None, Outcome]:
+        taken = []
+        for _ in range(16 * self.gib if job.number == 1 else 16):
+            taken.append(bytearray(b"1" * (2**26 if job.number == 1 else 1)))
+            time.sleep(0.05)
+        if job.number == 1:
+            time.sleep(30)  # until somebody notices
+        yield Report(1, {"value": float(len(taken))})
+        return Outcome("complete", {"value": float(len(taken))})
