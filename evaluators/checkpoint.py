@@ -8,6 +8,7 @@ the order of batches. Of a module of one's own, numbers that are neither paramet
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 import json
@@ -114,11 +115,12 @@ class Checkpoint:
     def read(self) -> Saved | None:
         """What was written last; None: there is nothing of this training, which the log says where there is a file."""
         try:
-            data = self.path.read_bytes()
-            if _digest(data[DIGEST_BYTES:]) != data[:DIGEST_BYTES]:  # torch does not look whether numbers are damaged
+            content = memoryview(self.path.read_bytes())
+            digest, data = content[:DIGEST_BYTES], content[DIGEST_BYTES:]
+            if _digest(data) != digest:  # torch does not look whether numbers are damaged
                 log.warning("%s is damaged; the training begins anew", self.path)
                 return None
-            found = torch.load(io.BytesIO(data[DIGEST_BYTES:]), map_location="cpu", weights_only=True)
+            found = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
             if found.pop("key") != self.key:
                 log.warning("%s is of another training and is passed over", self.path)
                 return None
@@ -145,7 +147,8 @@ class Checkpoint:
 
     def remove(self) -> None:
         """The training ended."""
-        self.path.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # what stays is removed with the search, or passed over
+            self.path.unlink()
 
 
 def training_key(job: Job, recipe: Recipe, task: Task, device: str) -> str:

@@ -53,7 +53,7 @@ def train(
         device: such as `cpu` or `cuda:0`.
         weights: where those of a completed candidate are written, whole or not at all.
         checkpoint: where the state of training is kept until it ends. Where there is one, the training goes on from it: the
-            reports made before are yielded again, untrained. None: none is kept.
+            reports made before are yielded again, untrained, and the seconds until then count. None: none is kept.
         checkpoint_s: seconds between two checkpoints at least; 0: one at each mark.
         on_finish: called with the completed module in evaluation mode.
         timeout_s: seconds after which the candidate is given up.

@@ -169,12 +169,14 @@ def same_weights(one: Path, other: Path) -> bool:
     return mine.keys() == theirs.keys() and all(torch.equal(mine[name], theirs[name]) for name in mine)
 
 
-def test_lost_again_and_again(task: Task, tmp_path: Path, steps: list[float]) -> None:
+def test_lost_again_and_again(task: Task, tmp_path: Path, steps: list[float], caplog: pytest.LogCaptureFixture) -> None:
     path, job = tmp_path / "7.pt", make_job()
     whole, _ = ended(train(job, task))
     for number in (1, 1, 3, 4):
         assert drain(train(job, task, checkpoint=path), reports=number) is None
-    reports, _ = ended(train(job, task, checkpoint=path))
+    with caplog.at_level(logging.INFO, "evaluators.checkpoint"):
+        reports, _ = ended(train(job, task, checkpoint=path))
+    assert caplog.messages == [f"{path}: the training goes on behind step 31"]
     assert reports == whole
     assert len(steps) == 2 * STEPS, "every step was taken once in the whole, and once in all the parts"
 
@@ -339,13 +341,16 @@ def test_other_data_are_another_training(task: Task, tmp_path: Path, caplog: pyt
     assert "is of another training" in caplog.text
 
 
-@pytest.mark.parametrize("trouble", ["no folder", "a full disk"])
+@pytest.mark.parametrize("trouble", ["no folder", "a file in its place", "a full disk"])
 def test_what_cannot_be_written_is_no_fault_of_the_candidate(
     trouble: str, task: Task, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     path = tmp_path / "7.pt"
     if trouble == "no folder":  # as on a machine that does not share the study's directory
         path = tmp_path / "elsewhere" / "checkpoints" / "7.pt"
+    elif trouble == "a file in its place":
+        path = tmp_path / "checkpoints" / "7.pt"
+        path.parent.touch()
     else:
 
         def full(*arguments: object) -> None:
@@ -355,7 +360,8 @@ def test_what_cannot_be_written_is_no_fault_of_the_candidate(
     _, outcome = ended(train(make_job(), task, checkpoint=path))
     assert outcome.state == "complete"
     assert "7.pt cannot be written: " in caplog.text
-    assert list(tmp_path.iterdir()) == []
+    assert not path.exists()
+    assert list(tmp_path.glob("*.tmp")) == []
 
 
 # ---------------------------------------------------------------------- any outcome removes it
