@@ -216,7 +216,7 @@ def timed(setting: Setting, arm: str, seed: int, directory: Path) -> Clock:
 
 def confirmed(directory: Path, setting: Setting, seed: int, work: Path) -> list[Member]:
     """The frontier retrained; what another arm's retraining of the same candidate with the same seeds found is taken."""
-    front = {trial.number: trial for trial in nas.opentimed(directory).front().members}
+    front = {trial.number: trial for trial in nas.open_search(directory).front().members}
     asked = [read_confirmation(work / setting.task / arm / str(seed)) for arm in ARMS]
     earlier = [one for one in asked if one is not None and one.budget == {"epochs": setting.epochs}]
     known = {one.number: one for each in earlier for one in each.candidates}
