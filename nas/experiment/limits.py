@@ -16,6 +16,9 @@ from nas.study.objectives import Goal
 from nas.study.records import TrialRecord
 from nas.study.study import Study
 
+# Between two looks at what other drivers of the study still evaluate.
+WAIT_S = 1.0
+
 LIMITS = ("hours", "gpu_hours", "target_hypervolume")
 
 
@@ -73,7 +76,8 @@ class Target:
 class Limited:
     """A study that asks for nothing new once a limit is reached. `reached` says which; empty while none is.
 
-    Hours count from here, GPU-hours and the hypervolume over the whole study, with what was found before a resume.
+    Hours count from here, GPU-hours and the hypervolume over the whole study, with what was found before a resume and by
+    other drivers.
     """
 
     def __init__(self, study: Study, experiment: Experiment, gpus: float) -> None:
@@ -84,15 +88,24 @@ class Limited:
         self._seconds = 0.0
         target = experiment.target_hypervolume
         self._target = None if target is None else Target(target, study.goal)
-        for trial in study.record().trials:
-            self._count(trial)
+        self._n_counted = 0
+        self._count()
 
     def ask(self) -> Candidate | None:
-        if self._end is not None and time.monotonic() >= self._end and not self.reached:
-            self.reached = f"{self._hours:g} hours are over"
-        if self.reached:
+        if self._over():
             return None
-        return self.study.ask()
+        candidate = self.study.ask()
+        self._count()  # what other drivers found meanwhile; what was asked for is begun
+        return candidate
+
+    def inherits(self) -> bool:
+        """Wait while other drivers evaluate; True once a candidate of one that is gone is to be asked for here."""
+        while not self._over():
+            found = self.study.inherits()
+            if found is not None:
+                return found
+            time.sleep(WAIT_S)
+        return False
 
     def job(self, candidate: Candidate) -> Job:
         return self.study.job(candidate)
@@ -102,9 +115,20 @@ class Limited:
 
     def tell(self, candidate: Candidate, outcome: Outcome) -> None:
         self.study.tell(candidate, outcome)
-        self._count(self.study.trial(candidate.number))
+        self._count()
 
-    def _count(self, trial: TrialRecord) -> None:
+    def _over(self) -> bool:
+        if self._end is not None and time.monotonic() >= self._end and not self.reached:
+            self.reached = f"{self._hours:g} hours are over"
+        return bool(self.reached)
+
+    def _count(self) -> None:
+        """Every outcome that became known since, also of other drivers."""
+        for number in self.study.finished[self._n_counted :]:
+            self._n_counted += 1
+            self._add(self.study.trial(number))
+
+    def _add(self, trial: TrialRecord) -> None:
         self._seconds += trial.seconds
         spent = self._seconds * self._gpus / 3600
         if self._gpu_hours is not None and spent >= self._gpu_hours:

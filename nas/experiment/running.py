@@ -22,7 +22,7 @@ from nas.experiment.snapshot import EXPERIMENT, SPACE, read_text, snapshot
 from nas.experiment.watching import Watcher
 from nas.pareto.confirmation import FILE as CONFIRMATION
 from nas.space import Space
-from nas.study.directory import JOURNAL, Lock, read_settings
+from nas.study.directory import JOURNAL, Lock, named, read_settings
 from nas.study.lineage import FILE as LINEAGE
 from nas.study.lineage import read_lineage
 from nas.study.storage import forget
@@ -62,10 +62,12 @@ def search(
         task: a shipped name, a data file, `my_task.py:make`, or a mapping with `name` and options.
         experiment: settings, or the path of an experiment file; the other arguments override it.
         observer: told what happens, for a live display.
-        fresh: throw away a search that stands in the directory already; other files there are left alone.
+        fresh: throw away a search that stands in the directory already; other files there are left alone. With it goes its
+            study in a database, unless others work on it right now.
         lineage: directory of an earlier search, perhaps of an earlier version of the space: its settings are those that are
             not given here, and its results that still hold are carried over; see `nas.study.lineage`.
         settings: any other key of an experiment file: `objectives`, `trials`, `sampler`, `budget`, `seed`, …
+            Where `storage` names a database that holds a study of this name with the same settings, this search joins it.
     Returns: the results, also of a search that ended early; `ended` says why.
     Raises:
         NasError: what is wrong with the input, before anything is trained or removed.
@@ -224,8 +226,8 @@ def _clear(directory: Path) -> None:
     lock = Lock(directory)
     try:
         settings = read_settings(directory)
-        if settings.storage != JOURNAL:
-            forget(settings.storage, settings.name)
+        if settings.shared:
+            forget(settings.storage, settings.name, named(directory))
         for name in _OWN:
             path = directory / name
             if path.is_dir():
@@ -252,6 +254,8 @@ def _run(study: Study, prepared: Prepared, directory: Path, observer: Watcher | 
         observer.began(study.settings.trials, study.n_finished, study.record)
     with resumable(f"nas resume {directory}"):
         prepared.engine.run(driven, evaluator, observer)
+        while driven.inherits():
+            prepared.engine.run(driven, evaluator, observer)
     evaluator.forget(trial.number for trial in study.record().trials if trial.state != "running")
     early = f"{driven.reached}; go on with: nas resume {directory}" if driven.reached and not study.enough else ""
     return Search(directory, study.exhausted or early)

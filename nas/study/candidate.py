@@ -30,6 +30,7 @@ class Candidate:
         seed: for its weights and its data order; a function of the study's seed and `number`.
         solved: path → value of what is not chosen but follows from the genotype, so that no sampler sees it.
         origin: where it came from: `sampler`, `seed:NAME`, `neighbour of 12`, `enumeration`.
+        edition: how many drivers evaluated it before and were lost; not compared, and written down elsewhere.
         architecture: the space's architecture, in the driver's process only; neither compared nor written down.
     """
 
@@ -41,11 +42,12 @@ class Candidate:
     seed: int
     origin: str = "sampler"
     solved: dict[str, int] = field(default_factory=dict)
+    edition: int = field(default=0, compare=False, repr=False)
     architecture: Any = field(default=None, compare=False, repr=False)
 
     def to_json(self) -> dict[str, Any]:
-        """Plain JSON values; all but `architecture`."""
-        return {f.name: _plain(getattr(self, f.name)) for f in fields(self) if f.name != "architecture"}
+        """Plain JSON values; all that is compared."""
+        return {f.name: _plain(getattr(self, f.name)) for f in fields(self) if f.compare}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Candidate:

@@ -14,6 +14,7 @@ import fcntl
 import hashlib
 import json
 import os
+import socket
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
@@ -49,6 +50,16 @@ class Settings:
 
     def to_json(self) -> dict[str, Any]:
         return {"format": FORMAT, **{key: _listed(value) for key, value in asdict(self).items()}}
+
+    @property
+    def shared(self) -> bool:
+        """Whether several drivers may work on the study: its record is in a database."""
+        return "://" in self.storage
+
+    def agreed(self) -> dict[str, Any]:
+        """What all drivers of one study agree on; what each has for itself is left out."""
+        own = ("trials", "storage", "lineage")
+        return {**{key: value for key, value in self.to_json().items() if key not in own}, "trials": None}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Settings:
@@ -178,7 +189,12 @@ def with_trials(directory: Path, settings: Settings, trials: int | None) -> Sett
 
 def location(directory: Path, settings: Settings) -> str | Path:
     """Where the record is: a journal's path or a URL."""
-    return settings.storage if "://" in settings.storage else directory / settings.storage
+    return settings.storage if settings.shared else directory / settings.storage
+
+
+def named(directory: Path) -> str:
+    """The directory as other machines may call it: `host:path`."""
+    return f"{socket.gethostname()}:{directory.resolve()}"
 
 
 def text_digest(text: str) -> str:

@@ -37,6 +37,21 @@ class PassedOver:
         return {**written, "values": self.values}
 
 
+@dataclass(frozen=True)
+class Owner:
+    """The driver that evaluates a candidate, of several that work on a study.
+
+    Args:
+        driver: a name that no other process has.
+        place: `host:directory`, where its weights are.
+        edition: how many drivers had the candidate before and were lost. What an earlier edition says counts no more.
+    """
+
+    driver: str
+    place: str
+    edition: int = 0
+
+
 @dataclass
 class Entry:
     """One candidate: what was asked, what was passed over to find it, and what came of it.
@@ -46,6 +61,7 @@ class Entry:
         domains: of the parameter names first met here.
         passed_over: proposals before it, in order.
         counts: how many proposals were rejected, infeasible, duplicate on the way, those not kept included.
+        owner: who evaluates it; None where a study has one driver.
     """
 
     candidate: Candidate
@@ -55,6 +71,11 @@ class Entry:
     counts: dict[str, int] = field(default_factory=dict)
     curve: list[Report] = field(default_factory=list)
     outcome: Outcome | None = None
+    owner: Owner | None = None
+
+    @property
+    def edition(self) -> int:
+        return 0 if self.owner is None else self.owner.edition
 
     def asked_to_json(self) -> dict[str, Any]:
         """All that is known when the candidate is asked for; outcome and curve are written later, each by itself."""
@@ -68,8 +89,14 @@ class Entry:
         }
 
     @classmethod
-    def from_json(cls, asked: Mapping[str, Any], curve: list[Any] | None, outcome: Mapping[str, Any] | None) -> Entry:
-        """The inverse, from the three pieces as they are written."""
+    def from_json(
+        cls,
+        asked: Mapping[str, Any],
+        curve: list[Any] | None,
+        outcome: Mapping[str, Any] | None,
+        owner: Mapping[str, Any] | None = None,
+    ) -> Entry:
+        """The inverse, from the pieces as they are written."""
         candidate = Candidate.from_json(asked["candidate"])
         names = asked["names"]
         return cls(
@@ -80,4 +107,5 @@ class Entry:
             dict(asked["counts"]),
             [Report.from_json(report) for report in curve or ()],
             None if outcome is None else Outcome.from_json(outcome),
+            None if owner is None else Owner(**owner),
         )

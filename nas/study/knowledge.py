@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from nas.study.candidate import Candidate, Report
 from nas.study.directory import Settings
 from nas.study.entry import Entry
 from nas.study.mirror import Mirror, Point
@@ -41,14 +42,19 @@ class Knowledge:
         if entry.outcome is not None:
             self.settle(entry)
 
+    def report(self, candidate: Candidate, report: Report) -> bool:
+        """Tell the rungs what a candidate reported on the way; False: its objectives have no values."""
+        values = self.goal.values(candidate.costs, report.metrics)
+        if values is not None:
+            self.rungs.enter(report.rung, candidate.number, self.goal.losses(values))
+        return values is not None
+
     def settle(self, entry: Entry) -> None:
         """Tell the mirror an outcome, and the rungs what it reported on the way."""
         outcome, candidate = entry.outcome, entry.candidate
         assert outcome is not None
         for report in outcome.curve:
-            values = self.goal.values(candidate.costs, report.metrics)
-            if values is not None:
-                self.rungs.enter(report.rung, candidate.number, self.goal.losses(values))
+            self.report(candidate, report)
         values = self.goal.values(candidate.costs, outcome.metrics)
         slacks = self.goal.slacks(candidate.costs, outcome.metrics)
         if outcome.state in ("complete", "stopped") and values is not None:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -18,17 +19,22 @@ from optuna.storages import BaseStorage, JournalStorage
 from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
+from sqlalchemy.exc import SQLAlchemyError
 
 from nas.errors import StudyError, WorkFailed
 from nas.space.domains import Domain
 from nas.study.candidate import Outcome, Report, State
+from nas.study.directory import Settings
 from nas.study.distributions import distribution, to_optuna
-from nas.study.entry import Entry
+from nas.study.entry import Entry, Owner
+from nas.study.leases import alive
 from nas.study.objectives import Objective
+from nas.study.turn import turn_at
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 
-ASKED, CURVE, OUTCOME = "nas:candidate", "nas:curve", "nas:outcome"
+ASKED, CURVE, OUTCOME, OWNER = "nas:candidate", "nas:curve", "nas:outcome", "nas:owner"  # of a trial
+SETTINGS, DRIVER = "nas:settings", "nas:driver:"  # of the study
 _STATES: dict[State, TrialState] = {"complete": TrialState.COMPLETE, "stopped": TrialState.PRUNED}
 
 
@@ -43,58 +49,100 @@ class _Held(JournalFileOpenLock):
 
 
 class Record:
-    """One Optuna study. Only the process that holds the lock of the study's directory writes.
+    """One Optuna study. Where it is a database, several drivers may write; each does so in a `turn`.
 
     Args:
         location: path of a journal file, or the URL of an Optuna storage.
         name: the study's, in that storage.
         objectives: give the directions.
-        new: whether the study is just being made.
+        new: whether the study is just being made here; then one that is there already is joined if it has these settings.
+        settings: all that drivers of one study must agree on; None where one driver is all there can be.
     Raises: StudyError: the storage cannot be opened or read, or holds another study of that name.
     """
 
-    def __init__(self, location: str | Path, name: str, objectives: Sequence[Objective], new: bool) -> None:
+    def __init__(
+        self,
+        location: str | Path,
+        name: str,
+        objectives: Sequence[Objective],
+        new: bool,
+        settings: Settings | None = None,
+    ) -> None:
         self._location = location
         if isinstance(location, Path):
             repair(location)
         self._storage = open_storage(location, write=True)
+        self._turn = turn_at(location, name)
+        self._ids: dict[int, int] = {}
+        self._open: dict[int, int] = {}  # candidates whose trials are not closed, as last read → Optuna's numbers
+        self._n_read = 0
+        with self.turn(), self._writing():
+            self._study_id = self._begun(name, objectives, new, settings)
+
+    def _begun(self, name: str, objectives: Sequence[Objective], new: bool, settings: Settings | None) -> int:
+        """The study's id, after making it, or making sure that it is this one."""
         directions = [
             StudyDirection.MAXIMIZE if one.direction == "maximize" else StudyDirection.MINIMIZE for one in objectives
         ]
         known = {study.study_name: study for study in self._storage.get_all_studies()}
         if name not in known:
-            with self._writing():
-                self._study_id = self._storage.create_new_study(directions, name)
-                self._storage.set_study_system_attr(
-                    self._study_id, "study:metric_names", [one.name for one in objectives]
-                )
-        elif new or known[name].directions != directions:
-            raise StudyError(f"{_shown(location)} already holds another study named `{name}`; choose another name")
+            study_id = self._storage.create_new_study(directions, name)
+            self._storage.set_study_system_attr(study_id, "study:metric_names", [one.name for one in objectives])
         else:
-            self._study_id = known[name]._study_id
-        self._ids: dict[int, int] = {}
+            study_id = known[name]._study_id
+        written = self._storage.get_study_system_attrs(study_id).get(SETTINGS)
+        if name in known and ((new and written is None) or known[name].directions != directions):
+            raise StudyError(
+                f"{_shown(self._location)} already holds another study named `{name}`; choose another name"
+            )
+        if settings is not None:
+            if written is None:
+                self._storage.set_study_system_attr(study_id, SETTINGS, settings.agreed())
+            else:
+                self._require_same(written, settings)
+        return study_id
+
+    def _require_same(self, written: Mapping[str, Any], settings: Settings) -> None:
+        differing = Settings.from_json(written).differences(Settings.from_json(settings.agreed()))
+        if differing:
+            raise StudyError(
+                f"{_shown(self._location)} already holds a study named `{settings.name}` with other settings; to work on "
+                "it together they must agree, for a search of its own choose another name. What differs:\n  "
+                + "\n  ".join(differing)
+            )
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """While it lasts, no other driver is in its turn. Raises: WorkFailed: the database does not answer."""
+        with ExitStack() as stack:
+            with self._writing():
+                stack.enter_context(self._turn())
+            yield
 
     def load(self) -> list[Entry]:
-        """Every candidate in order of number; trials that have an outcome but are not closed are closed now."""
-        trials = self._storage.get_all_trials(self._study_id, deepcopy=False)
+        """Candidates that are new since the last call, in order of number, and before them those that were open then."""
+        with self._writing():
+            trials = self._storage.get_all_trials(self._study_id, deepcopy=False)
+        before = [trials[number] for number in self._open.values()]
+        fresh, self._n_read = trials[self._n_read :], len(trials)
         entries = []
-        for trial in trials:
+        for trial in [*before, *fresh]:
             if ASKED not in trial.system_attrs:
                 continue
             entry = _entry(trial)
-            self._ids[entry.candidate.number] = trial._trial_id
+            number = entry.candidate.number
+            if self._ids.setdefault(number, trial._trial_id) != trial._trial_id:
+                continue  # its driver lost its turn in the middle; whoever wrote the number first has it
+            if trial.state.is_finished():
+                self._open.pop(number, None)
+            else:
+                self._open[number] = trial.number
             entries.append(entry)
         return entries
 
     def unclosed(self, entries: Sequence[Entry]) -> list[Entry]:
-        """Entries with an outcome whose trial is still open: killed between the two writes of an outcome."""
-        trials = self._storage.get_all_trials(self._study_id, deepcopy=False)
-        states = {trial._trial_id: trial.state for trial in trials}
-        return [
-            entry
-            for entry in entries
-            if entry.outcome is not None and not states[self._ids[entry.candidate.number]].is_finished()
-        ]
+        """Of entries just loaded, those with an outcome whose trial is open: killed between the two writes of an outcome."""
+        return [entry for entry in entries if entry.outcome is not None and entry.candidate.number in self._open]
 
     def ask(self, entry: Entry, domains: Mapping[str, Domain], values: Sequence[float] | None = None) -> None:
         """Write a new candidate down, in one write, with its outcome where it has one.
@@ -105,7 +153,9 @@ class Record:
         """
         candidate, outcome, now = entry.candidate, entry.outcome, datetime.now()
         state = TrialState.RUNNING if outcome is None else _STATES.get(outcome.state, TrialState.FAIL)
-        known = {} if outcome is None else {OUTCOME: outcome.to_json()}
+        known: dict[str, Any] = {} if outcome is None else {OUTCOME: outcome.to_json()}
+        if entry.owner is not None:
+            known[OWNER] = asdict(entry.owner)
         template = FrozenTrial(
             number=-1,
             trial_id=-1,
@@ -140,13 +190,30 @@ class Record:
         shown = list(values) if values is not None and state is TrialState.COMPLETE else None
         with self._writing():
             self._storage.set_trial_state_values(self._ids[number], state, shown)
+        self._open.pop(number, None)
+
+    def own(self, number: int, owner: Owner) -> None:
+        """Give a candidate to another driver."""
+        with self._writing():
+            self._storage.set_trial_system_attr(self._ids[number], OWNER, asdict(owner))
+
+    def beat(self, driver: str, place: str, count: int | None) -> None:
+        """See `nas.study.leases`."""
+        with self._writing():
+            self._storage.set_study_system_attr(self._study_id, DRIVER + driver, [place, count])
+
+    def beats(self) -> dict[str, tuple[str, int | None]]:
+        """See `nas.study.leases`."""
+        with self._writing():
+            return _beats(self._storage.get_study_system_attrs(self._study_id))
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
         try:
             yield
-        except (OSError, optuna.exceptions.StorageInternalError) as error:
-            reason = getattr(error, "strerror", None) or str(error).strip().splitlines()[0]
+        except (OSError, SQLAlchemyError, optuna.exceptions.StorageInternalError) as error:
+            cause = error.__cause__ or error  # Optuna's own words are the same whatever happened
+            reason = getattr(error, "strerror", None) or str(cause).strip().splitlines()[0]
             raise WorkFailed(
                 f"the study's record {_shown(self._location)} cannot be written: {reason}. "
                 "What was told before is safe; make room and resume the study"
@@ -162,7 +229,9 @@ def open_storage(location: str | Path, write: bool = False) -> BaseStorage:
         if isinstance(location, Path):
             lock = _Held(str(location)) if write else None
             return JournalStorage(JournalFileBackend(str(location), lock))
-        return optuna.storages.get_storage(location)
+        # The first one makes the tables, which no two can do at once.
+        with turn_at(location, "tables")() if write else nullcontext():
+            return optuna.storages.get_storage(location)
     except json.JSONDecodeError as error:
         raise StudyError(
             f"the study's record {_shown(location)} is damaged: a line in it is not JSON ({error.msg}). "
@@ -187,15 +256,29 @@ def read_entries(location: str | Path, name: str) -> list[Entry]:
     if name not in studies:
         return []
     trials = storage.get_all_trials(studies[name], deepcopy=False)
-    return [_entry(trial) for trial in trials if ASKED in trial.system_attrs]
+    entries: dict[int, Entry] = {}
+    for trial in trials:
+        if ASKED in trial.system_attrs:
+            entry = _entry(trial)
+            entries.setdefault(entry.candidate.number, entry)
+    return list(entries.values())
 
 
-def forget(location: str, name: str) -> None:
-    """Remove a study from a database; nothing where it is not there. Raises: StudyError: it cannot be opened."""
+def forget(location: str, name: str, place: str) -> None:
+    """Remove a study from a database for the driver at `place`; nothing where it is not there.
+
+    Raises: StudyError: it cannot be opened, or other drivers are at work on it.
+    """
     storage = open_storage(location, write=True)
-    for study in storage.get_all_studies():
-        if study.study_name == name:
-            storage.delete_study(study._study_id)
+    found = {study.study_name: study._study_id for study in storage.get_all_studies()}.get(name)
+    if found is None:
+        return
+    others = alive(lambda: _beats(storage.get_study_system_attrs(found)), place)
+    if others:
+        raise StudyError(
+            f"others are at work on the study `{name}` in {_shown(location)}: {', '.join(others)}; stop them first"
+        )
+    storage.delete_study(found)
 
 
 def repair(journal: Path) -> int:
@@ -213,9 +296,13 @@ def repair(journal: Path) -> int:
     return len(data) - keep
 
 
+def _beats(attributes: Mapping[str, Any]) -> dict[str, tuple[str, int | None]]:
+    return {key.removeprefix(DRIVER): tuple(value) for key, value in attributes.items() if key.startswith(DRIVER)}
+
+
 def _entry(trial: FrozenTrial) -> Entry:
     attributes: dict[str, Any] = trial.system_attrs
-    return Entry.from_json(attributes[ASKED], attributes.get(CURVE), attributes.get(OUTCOME))
+    return Entry.from_json(attributes[ASKED], attributes.get(CURVE), attributes.get(OUTCOME), attributes.get(OWNER))
 
 
 def _shown(location: str | Path) -> str:

@@ -9,6 +9,7 @@ while (candidate := study.ask()) is not None:
 
 from __future__ import annotations
 
+import logging
 import math
 from collections import deque
 from collections.abc import Mapping, Sequence
@@ -22,7 +23,7 @@ from nas.study import directory as directories
 from nas.study.candidate import Candidate, Job, Outcome, Report
 from nas.study.directory import Lock, Settings
 from nas.study.entry import Entry
-from nas.study.knowledge import Knowledge
+from nas.study.ledger import Ledger
 from nas.study.lineage import FILE as LINEAGE
 from nas.study.lineage import Lineage, carried_over, earlier, judged, write_lineage
 from nas.study.objectives import Goal
@@ -30,10 +31,11 @@ from nas.study.proposals import seed_of
 from nas.study.records import StudyRecord, TrialRecord, record_of, trial_of
 from nas.study.samplers import make_sampler, parse_sampler
 from nas.study.stopping import make_rungs, parse_stopping
-from nas.study.storage import Record
 
 if TYPE_CHECKING:
     from nas.space import Architecture, Space
+
+logger = logging.getLogger(__name__)
 
 
 class Study:
@@ -47,13 +49,14 @@ class Study:
         self.directory, self.settings, self.space = directory, settings, space
         self._lock = lock
         self.goal = Goal.parse(settings.objectives, settings.constraints, settings.metrics)
-        self._knowledge = Knowledge(settings, space, self.goal)
-        self._record = Record(directories.location(directory, settings), settings.name, self.goal.objectives, new)
-        self._entries = self._record.load()
-        self._again: deque[Candidate] = deque()
-        self._read_back()
+        self._ledger = Ledger(directory, settings, space, self.goal, new)
+        self._entries, self._knowledge = self._ledger.entries, self._ledger.knowledge
+        self._again = deque(self._ledger.left)
         if settings.lineage and not (directory / LINEAGE).exists():
-            self._carry_over(Path(settings.lineage))
+            with self._ledger.turn():
+                self._ledger.catch_up()
+                self._carry_over(Path(settings.lineage))
+        self._ledger.begin()
 
     # ------------------------------------------------------------------ beginning and ending
 
@@ -160,6 +163,7 @@ class Study:
 
     def close(self) -> None:
         """Let another process drive the study. Everything told is on disk already."""
+        self._ledger.end()
         self._lock.release()
 
     def __enter__(self) -> Study:
@@ -177,27 +181,19 @@ class Study:
         """
         if self._again:
             return self._again.popleft()
-        if self.enough or self.exhausted:
-            return None
-        number = len(self._entries)
-        found = self._knowledge.proposals.next(number)
-        if found is None:
-            return None
-        design = found.architecture
-        candidate = Candidate(
-            number=number,
-            genotype=dict(design.genotype),
-            digest=design.digest,
-            costs=design.costs.as_dict(),
-            recipe=self._knowledge.proposals.recipe(design),
-            seed=seed_of(self.settings.seed, number, "candidate"),
-            origin=found.origin,
-            solved=dict(design.solved),
-            architecture=design,
-        )
-        entry = Entry(candidate, found.values, found.domains, found.passed_over, found.counts)
-        self._add(entry)
-        return candidate
+        with self._ledger.turn():
+            self._ledger.catch_up()
+            return self._ledger.inherited() or self._proposed()
+
+    def inherits(self) -> bool | None:
+        """Whether a candidate of a driver that is gone is to be asked for here; None: not yet, others still evaluate."""
+        with self._ledger.turn():
+            self._ledger.catch_up()
+            candidate = self._ledger.inherited()
+        if candidate is not None:
+            self._again.append(candidate)
+            return True
+        return False if self.n_finished == len(self._entries) else None
 
     def job(self, candidate: Candidate) -> Job:
         """What an evaluator needs: source, settings, budget and the rungs at which it reports."""
@@ -222,39 +218,49 @@ class Study:
         return design
 
     def report(self, candidate: Candidate, report: Report) -> bool:
-        """Take note of metrics on the way; whether the candidate is to go on.
+        """Take note of metrics on the way; whether the candidate is to go on. It is not where another driver has it now.
 
         Only reports at the rungs of the stopping rule are compared and written at once; others wait for the next write.
 
         Raises: StudyError: the candidate is not being evaluated; WorkFailed: the record cannot be written.
         """
-        entry = self._running(candidate)
-        entry.curve.append(report)
+        rungs = self._knowledge.rungs
+        if report.rung not in rungs.stopping.rungs:
+            entry = self._ledger.held(candidate)
+            if entry is not None:
+                entry.curve.append(report)
+            return entry is not None
+        with self._ledger.turn():
+            self._ledger.catch_up()
+            entry = self._ledger.held(candidate)
+            if entry is None:
+                return False
+            entry.curve.append(report)
+            self._ledger.report(entry)
+        if not self._knowledge.report(candidate, report):
+            return True
         whole = next(iter(self.settings.budget.values()), math.inf)
-        if report.rung not in self._knowledge.rungs.stopping.rungs:
-            return True
-        self._record.report(candidate.number, entry.curve)
-        values = self.goal.values(candidate.costs, report.metrics)
-        if values is None:
-            return True
-        self._knowledge.rungs.enter(report.rung, candidate.number, self.goal.losses(values))
-        return report.rung >= whole or self._knowledge.rungs.goes_on(report.rung, candidate.number)
+        return report.rung >= whole or rungs.goes_on(report.rung, candidate.number)
 
     def tell(self, candidate: Candidate, outcome: Outcome) -> None:
         """Take note of how the evaluation ended; written when this returns.
 
-        A complete candidate whose objectives are not finite counts as diverged.
+        A complete candidate whose objectives are not finite counts as diverged. Where this driver was silent for so long
+        that another one evaluates the candidate now, nothing is written.
 
         Raises: StudyError: the candidate is not being evaluated, or an outcome lacks a metric that the goal needs;
             WorkFailed: the record cannot be written.
         """
-        entry = self._running(candidate)
-        outcome = self._checked(candidate, replace(outcome, curve=tuple(outcome.curve or entry.curve)))
-        values = self.goal.values(candidate.costs, outcome.metrics)
-        self._record.tell(candidate.number, outcome, values)
-        entry.outcome = outcome
-        self._knowledge.settle(entry)
-        entry.candidate = replace(candidate, architecture=None)  # graphs of all candidates would fill the memory
+        with self._ledger.turn():
+            self._ledger.catch_up()
+            entry = self._ledger.held(candidate)
+            if entry is None:
+                logger.warning(
+                    "candidate %d was taken over by another driver; its outcome here is dropped", candidate.number
+                )
+            else:
+                curve = tuple(outcome.curve or entry.curve)
+                self._ledger.tell(entry, self._checked(candidate, replace(outcome, curve=curve)))
 
     # ------------------------------------------------------------------ what is known
 
@@ -270,7 +276,12 @@ class Study:
     @property
     def n_finished(self) -> int:
         """Different candidates with an outcome, whatever it is."""
-        return sum(entry.outcome is not None for entry in self._entries)
+        return len(self._ledger.finished)
+
+    @property
+    def finished(self) -> Sequence[int]:
+        """Their numbers, in the order in which the outcomes became known here."""
+        return self._ledger.finished
 
     def record(self) -> StudyRecord:
         """The same as `read_study` of the directory, without reading it."""
@@ -282,18 +293,28 @@ class Study:
 
     # ------------------------------------------------------------------ inside
 
-    def _read_back(self) -> None:
-        """Rebuild mirror, rungs and queue from the entries, in the order in which they came about."""
-        for entry in self._record.unclosed(self._entries):
-            outcome = entry.outcome
-            assert outcome is not None
-            values = self.goal.values(entry.candidate.costs, outcome.metrics)
-            self._record.close(entry.candidate.number, outcome, values)
-        for entry in self._entries:
-            self._knowledge.read_back(entry)
-            if entry.outcome is None:
-                entry.curve.clear()
-                self._again.append(entry.candidate)
+    def _proposed(self) -> Candidate | None:
+        """A new candidate, where there are not enough and there is one."""
+        if self.enough or self.exhausted:
+            return None
+        number = len(self._entries)
+        found = self._knowledge.proposals.next(number)
+        if found is None:
+            return None
+        design = found.architecture
+        candidate = Candidate(
+            number=number,
+            genotype=dict(design.genotype),
+            digest=design.digest,
+            costs=design.costs.as_dict(),
+            recipe=self._knowledge.proposals.recipe(design),
+            seed=seed_of(self.settings.seed, number, "candidate"),
+            origin=found.origin,
+            solved=dict(design.solved),
+            architecture=design,
+        )
+        self._ledger.add(Entry(candidate, found.values, found.domains, found.passed_over, found.counts))
+        return candidate
 
     def _carry_over(self, place: Path) -> None:
         """Begin with what an earlier study found. Killed in the middle, it goes on where it was."""
@@ -308,17 +329,9 @@ class Study:
             number = self._knowledge.proposals.known(candidate.digest, candidate.recipe)
             if number is None:
                 number = len(self._entries)
-                self._add(carried_over(old, found, number, before.name, self._knowledge.mirror.parameters))
+                self._ledger.add(carried_over(old, found, number, before.name, self._knowledge.mirror.parameters))
             carried.append((candidate.number, number))
         write_lineage(Lineage(before.name, str(place), tuple(carried), tuple(left)), self.directory)
-
-    def _add(self, entry: Entry) -> None:
-        """A new candidate, perhaps with an outcome, in the record and here."""
-        outcome = entry.outcome
-        values = None if outcome is None else self.goal.values(entry.candidate.costs, outcome.metrics)
-        self._record.ask(entry, self._knowledge.mirror.parameters.domains, values)
-        self._entries.append(entry)
-        self._knowledge.enter(entry)
 
     def _checked(self, candidate: Candidate, outcome: Outcome) -> Outcome:
         if outcome.state == "stopped" and not outcome.metrics and outcome.curve:
@@ -335,15 +348,6 @@ class Study:
             bad = ", ".join(f"{name} = {value}" for name, value in outcome.metrics.items() if not math.isfinite(value))
             return replace(outcome, state="diverged", message=f"not finite: {bad}")
         return outcome
-
-    def _running(self, candidate: Candidate) -> Entry:
-        number = candidate.number
-        if not 0 <= number < len(self._entries):
-            raise StudyError(f"candidate {number} was never asked for in this study")
-        entry = self._entries[number]
-        if entry.outcome is not None:
-            raise StudyError(f"candidate {number} was told already: {entry.outcome.state}")
-        return entry
 
 
 def _checked_trials(trials: int | None) -> int | None:

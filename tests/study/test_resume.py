@@ -149,8 +149,11 @@ def test_any_optuna_storage(tmp_path: Path) -> None:
     with Study.open(tmp_path / "a", toys.conditional()) as study:
         run(study)
     assert facts(read_study(tmp_path / "a")) == whole
-    for objectives in (["maximize accuracy"], ["maximize accuracy", "minimize params"]):
-        with pytest.raises(StudyError, match=r"all.db already holds another study named `x`; choose another name"):
+    for objectives, message in (
+        (["maximize accuracy"], r"all.db already holds another study named `x`; choose another name"),
+        (["maximize accuracy", "minimize params"], r"all.db already holds a study named `x` with other settings"),
+    ):
+        with pytest.raises(StudyError, match=message):
             create(tmp_path / "b", toys.conditional(), name="x", storage=url, objectives=objectives)
         assert not (tmp_path / "b" / "study.json").exists(), "nobody resumes a study that was refused"
 
