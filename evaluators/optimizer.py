@@ -148,14 +148,14 @@ def make_optimizer(module: nn.Module, recipe: Recipe) -> Optimizer | None:
     # One group for each pair of settings: a group is one kernel, however many weights it has.
     grouped: dict[tuple[float, float], list[Tensor]] = {}
     for name, weight in sorted(trained, key=lambda named: named[1].ndim < 2):
-        decay = recipe.weight_decay * _factor(recipe.weight_decay_factors, name, float(weight.ndim >= 2))
-        grouped.setdefault((decay, _factor(recipe.lr_factors, name, 1.0)), []).append(weight)
+        decay = recipe.weight_decay * factor(recipe.weight_decay_factors, name, float(weight.ndim >= 2))
+        grouped.setdefault((decay, factor(recipe.lr_factors, name, 1.0)), []).append(weight)
     groups = [Group(weights, decay, factor) for (decay, factor), weights in grouped.items()]
     if not groups:
         return None
     return Sgd(groups, recipe) if recipe.optimizer == "sgd" else Adam(groups, recipe)
 
 
-def _factor(factors: Mapping[str, float], name: str, default: float) -> float:
+def factor(factors: Mapping[str, float], name: str, default: float) -> float:
     """Of the first glob that matches `name`."""
     return next((factor for glob, factor in factors.items() if fnmatchcase(name, glob)), default)

@@ -119,6 +119,7 @@ def _operator(row: _Row) -> Operator:
 
     return Operator(
         name=row.name,
+        cohort="evaluators.cohorts.rules.activations:activation",
         equation=row.equation,
         example=f"{row.name}(x)",
         doc="An activation, element by element.",

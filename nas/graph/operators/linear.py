@@ -79,6 +79,7 @@ def _forward(types: Types, attrs: Attributes, out: TensorType, module: str, args
 register(
     Operator(
         name="linear",
+        cohort="evaluators.cohorts.rules.linear:linear",
         equation="y = W x + b",
         example="linear(x, 32)",
         count="per·(i·n + n with bias)",

@@ -74,6 +74,7 @@ def _infer_group_norm(types: Types, attrs: Attributes) -> TensorType:
 register(
     Operator(
         name="layer_norm",
+        cohort="evaluators.cohorts.rules.norms:layer_norm",
         equation="y = γ ⊙ (x − mean x) / √(var x + ε) + β",
         example="layer_norm(x)",
         count="2·i with affine",
@@ -110,6 +111,7 @@ register(
 register(
     Operator(
         name="batch_norm",
+        cohort="evaluators.cohorts.rules.norms:batch_norm",
         equation="y = γ ⊙ (x − mean x) / √(var x + ε) + β",
         example="batch_norm(x)",
         count="2·i with affine",

@@ -10,6 +10,7 @@ _RATE = Argument("rate", "float", "the probability of zero", low=0.0, high=0.99)
 register(
     Operator(
         name="dropout",
+        cohort="evaluators.cohorts.rules.dropout:dropout",
         equation="y = m ⊙ x / (1 − rate), m ~ Bernoulli(1 − rate)",
         example="dropout(x, 0.1)",
         doc="In training every number is zero with probability `rate`, the others are scaled up; in evaluation y = x.",

@@ -42,6 +42,7 @@ def _order(axis: Axis) -> str:
 register(
     Operator(
         name="add",
+        cohort="evaluators.cohorts.rules.sums:add",
         equation="y = x₁ + x₂ + …",
         example="add(x, y)",
         doc="The sum of tensors with equal axes; written `+`.",

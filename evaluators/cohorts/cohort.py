@@ -1,0 +1,142 @@
+"""Several candidates trained as one: their weights, their programs, their optimisers, and who of them is still there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from evaluators.cohorts.alignment import align, order
+from evaluators.cohorts.losses import make_losses
+from evaluators.cohorts.optimizer import Steps
+from evaluators.cohorts.program import Program
+from evaluators.cohorts.rules.base import Clock
+from evaluators.cohorts.weights import Named, Weights, named
+from evaluators.recipe import Recipe
+from evaluators.tasks.criteria import Criterion
+from nas.graph.graph import Graph
+
+
+@dataclass(frozen=True, eq=False)
+class Member:
+    """One candidate in a cohort.
+
+    Args:
+        graph: of the source that `module` was built from.
+        module: with the weights to begin with, on the CPU. Its own tensors stay as they are.
+        recipe: of its training.
+        seed: of its randomness.
+        stream: members with equal numbers see the same batches.
+        steps: it has taken so far; with `moments`, where it goes on from.
+        moments: weight → its optimiser's two running sums; empty at the start.
+    """
+
+    graph: Graph
+    module: nn.Module
+    recipe: Recipe
+    seed: int
+    stream: int = 0
+    steps: int = 0
+    moments: Mapping[str, tuple[Tensor, Tensor]] | None = None
+
+
+class Cohort:
+    """Members that take each step together.
+
+    Args:
+        members: in any order; `self.members` has them in that of the cohort, which all other lists follow.
+        criterion: of the task.
+        targets: shape and dtype of a batch's target come from it: `(batch, …)`.
+        like: gives dtype and device.
+    """
+
+    def __init__(self, members: Sequence[Member], criterion: Criterion, target: Tensor, like: Tensor) -> None:
+        places = order([one.graph for one in members], [one.stream for one in members])
+        self.members = [members[i] for i in places]
+        self.criterion, self.like, self.batch = criterion, like, len(target)
+        streams = [one.stream for one in self.members]
+        self.joints = align([one.graph for one in self.members], streams)
+        self.named: list[Named] = [named(one.module, one.graph) for one in self.members]
+        self.weights = Weights(self.joints, self.named, like)
+        self.clock = Clock([one.seed for one in self.members], [one.steps for one in self.members])
+        self.training = Program(self.joints, self.weights, self.batch, self.clock, training=True, like=like)
+        self._evaluations: dict[int, Program] = {}
+        self.optimizer = Steps(self.weights, [one.recipe for one in self.members], [one.steps for one in self.members])
+        for place, (member, own) in enumerate(zip(self.members, self.named, strict=True)):
+            self.weights.load(place, own.tensors)
+            if member.moments:
+                self.optimizer.load(place, member.steps, member.moments)
+        self.losses = [
+            make_losses(
+                criterion,
+                self.training.outputs.slice(low, high),
+                torch.empty_like(target),
+                [one.recipe.label_smoothing for one in self.members[low:high]],
+            )
+            for low, high in _runs(streams)
+        ]
+
+    def step(self, batches: Mapping[int, tuple[Sequence[Tensor], Tensor]], rates: Sequence[float]) -> None:
+        """One step of training for all.
+
+        Args:
+            batches: stream → inputs and target.
+            rates: each member's learning rate.
+        """
+        for place in range(len(self.members)):
+            self.clock.steps[place] += 1
+        for joint, value in self.training.inputs:
+            inputs, _ = batches[self.members[joint.low].stream]
+            value.tensor.copy_(inputs[joint.nodes[0].id])
+        self.training.forward()
+        low = 0
+        for losses in self.losses:
+            losses.target.copy_(batches[self.members[low].stream][1])
+            losses.step()
+            low += len(losses.outputs)
+        self.training.backward()
+        self.optimizer.step(rates)
+
+    def mean_losses(self, steps: int) -> list[float]:
+        """Each member's mean loss over the last `steps` steps; counting starts anew."""
+        sums = torch.cat([losses.sum for losses in self.losses])
+        for losses in self.losses:
+            losses.sum.zero_()
+        means: list[float] = (sums / steps).tolist()
+        return means
+
+    def predict(self, inputs: Sequence[Tensor], batch: int) -> list[Tensor]:
+        """What each member returns for all samples, in evaluation mode. `batch`: samples at once."""
+        count = len(inputs[0])
+        batch = min(batch, count)
+        if batch not in self._evaluations:
+            self._evaluations[batch] = Program(
+                self.joints, self.weights, batch, self.clock, training=False, like=self.like
+            )
+        program = self._evaluations[batch]
+        results = [
+            torch.empty(count, *shape, dtype=self.like.dtype, device=self.like.device)
+            for shape in program.outputs.shapes
+        ]
+        for start in range(0, count, batch):
+            start = min(start, count - batch)  # the last one overlaps the one before
+            for joint, value in program.inputs:
+                value.tensor.copy_(inputs[joint.nodes[0].id][start : start + batch])
+            program.forward()
+            for result, part in zip(results, program.outputs.parts, strict=True):
+                result[start : start + batch] = part
+        return results
+
+    def module(self, place: int) -> nn.Module:
+        """A member's own module, with the weights as they are now."""
+        module = self.members[place].module
+        module.load_state_dict(self.weights.tensors(place), strict=False)
+        return module
+
+
+def _runs(streams: Sequence[int]) -> list[tuple[int, int]]:
+    """Where each stream begins and ends."""
+    starts = [i for i, stream in enumerate(streams) if i == 0 or streams[i - 1] != stream]
+    return list(zip(starts, [*starts[1:], len(streams)], strict=True))

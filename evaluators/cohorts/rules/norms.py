@@ -1,0 +1,131 @@
+"""Normalisations. A batch norm is one call for all members, since every channel is normalised by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+
+import torch
+from torch import Tensor
+
+from evaluators.cohorts.rules.base import Calls, Made, Site
+from evaluators.cohorts.weights import Slot
+
+_aten = torch.ops.aten
+MOMENTUM = 0.1
+
+
+def batch_norm(site: Site) -> Made | None:
+    """y = γ ⊙ (x − mean x) / √(var x + ε) + β, over the batch and all axes but the last."""
+    if site.attrs["axis"] != site.types[0][0].names[-1]:
+        return None
+    x, y, eps = site.inputs[0], site.output, float(site.attrs["eps"])  # type: ignore[arg-type]
+    whole = x.side and y.side
+    weight, bias = site.weights.get("weight"), site.weights.get("bias")
+    mean, spread = site.weights["running_mean"], site.weights["running_var"]
+    forward: Calls = []
+    steps = []
+    for i in range(1 if whole else len(site)):
+        rows, out = (x.rows, y.rows) if whole else (x.part_rows[i], y.part_rows[i])
+        step = _BatchNorm(
+            [rows, out],
+            [_of(slot, i, whole) for slot in (weight, bias, mean, spread)],
+            training=site.training,
+            eps=eps,
+        )
+        steps.append(step)
+        forward.append(step.forward)
+    if site.training:
+        forward.append(partial(site.weights["num_batches_tracked"].whole.add_, 1))
+
+    def backward() -> Calls:
+        into = site.gradient()
+        calls: Calls = [] if into is None else list(into.before)
+        tied = weight is not None and weight.tied
+        for i, step in enumerate(steps):
+            target = None if into is None else into.value.rows if whole else into.value.part_rows[i]
+            gradient = y.gradient.rows if whole else y.gradient.part_rows[i]
+            outs = (target, _grown(weight, i, whole), _grown(bias, i, whole))
+            calls.append(partial(step.backward, gradient, outs, (into is not None and into.holds, tied, tied)))
+        return calls
+
+    return forward, backward
+
+
+class _BatchNorm:
+    """One call of torch's batch norm, on dense copies: on rows with gaps it reads past them (torch 2.13)."""
+
+    def __init__(self, rows: list[Tensor], weights: list[Tensor | None], *, training: bool, eps: float) -> None:
+        self.x, self.out = rows
+        self.dense = [None if one.is_contiguous() else torch.empty_like(one).contiguous() for one in rows]
+        self.weights, self.training, self.eps = weights, training, eps
+        width = self.x.shape[1]
+        self.mean, self.scale = self.x.new_empty(width), self.x.new_empty(width)
+
+    def forward(self) -> None:
+        x, out = self.dense
+        if x is not None:
+            x.copy_(self.x)
+        _aten.native_batch_norm.out(
+            self.x if x is None else x, *self.weights, self.training, MOMENTUM, self.eps,
+            out=self.out if out is None else out, save_mean=self.mean, save_invstd=self.scale,
+        )  # fmt: skip
+        if out is not None:
+            self.out.copy_(out)
+
+    def backward(self, gradient: Tensor, outs: tuple[Tensor | None, ...], added: tuple[bool, ...]) -> None:
+        weight, _, mean, spread = self.weights
+        found = _aten.native_batch_norm_backward(
+            gradient.contiguous(), self.x if self.dense[0] is None else self.dense[0], weight, mean, spread,
+            self.mean, self.scale, True, self.eps, [out is not None for out in outs],
+        )  # fmt: skip
+        _put(found, outs, added)
+
+
+def _of(slot: Slot | None, place: int, whole: bool) -> Tensor | None:
+    return None if slot is None else slot.whole if whole else slot.parts[place]
+
+
+def _grown(slot: Slot | None, place: int, whole: bool) -> Tensor | None:
+    return None if slot is None or slot.gradient is None else slot.gradient if whole else slot.gradients[place]
+
+
+def _put(found: Sequence[Tensor], outs: Sequence[Tensor | None], added: Sequence[bool]) -> None:
+    for out, gradient, add in zip(outs, found, added, strict=True):
+        if out is not None:
+            out.add_(gradient) if add else out.copy_(gradient)
+
+
+def layer_norm(site: Site) -> Made | None:
+    """y = γ ⊙ (x − mean x) / √(var x + ε) + β, over the last axis: one call for each member."""
+    if site.attrs["axis"] != site.types[0][0].names[-1]:
+        return None
+    x, y, eps = site.inputs[0], site.output, float(site.attrs["eps"])  # type: ignore[arg-type]
+    weight, bias = site.weights.get("weight"), site.weights.get("bias")
+    kept = [(one.new_empty(len(one), 1), one.new_empty(len(one), 1)) for one in x.part_rows]
+    forward: Calls = [
+        partial(
+            _aten.native_layer_norm.out, one, (one.shape[1],), _of(weight, i, False), _of(bias, i, False), eps,
+            out0=out, out1=mean, out2=scale,
+        )
+        for i, (one, out, (mean, scale)) in enumerate(zip(x.part_rows, y.part_rows, kept, strict=True))
+    ]  # fmt: skip
+
+    def backward() -> Calls:
+        into = site.gradient()
+        calls: Calls = [] if into is None else list(into.before)
+        tied = weight is not None and weight.tied
+        for i, one in enumerate(x.part_rows):
+            arguments = (
+                y.gradient.part_rows[i], one, (one.shape[1],), *kept[i], _of(weight, i, False), _of(bias, i, False)
+            )  # fmt: skip
+            outs = (None if into is None else into.value.part_rows[i], _grown(weight, i, False), _grown(bias, i, False))
+            calls.append(partial(_layer_norm_back, arguments, outs, (into is not None and into.holds, tied, tied)))
+        return calls
+
+    return forward, backward
+
+
+def _layer_norm_back(arguments: tuple[object, ...], outs: tuple[Tensor | None, ...], added: tuple[bool, ...]) -> None:
+    found = _aten.native_layer_norm_backward(*arguments, [out is not None for out in outs])
+    _put(found, outs, added)

@@ -1,0 +1,140 @@
+"""What the members of a cohort compute at one place of their graphs: tensors of their own in one block of memory.
+
+The block never moves, so that a step of training is the same list of calls every time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from itertools import accumulate
+from math import prod
+
+import torch
+from torch import Tensor
+
+Shape = tuple[int, ...]
+
+
+class Value:
+    """The tensors of some members, each `(batch, *shape)` with a shape of its own.
+
+    Members whose shapes agree but for the last axis lie side by side along that axis: `tensor` is `(batch, …, Σ last)`.
+    Otherwise one lies behind the other, and `tensor` is flat. Element by element, one call on `tensor` serves all.
+
+    Args:
+        shapes: of the members' samples.
+        batch: samples.
+        tensor: the block; allocated where it is None.
+        like: gives dtype and device of what is allocated.
+        shared: all members see the same tensor, which is `tensor`.
+    """
+
+    def __init__(
+        self,
+        shapes: Sequence[Shape],
+        batch: int,
+        *,
+        like: Tensor,
+        tensor: Tensor | None = None,
+        shared: bool = False,
+    ) -> None:
+        self.shapes, self.batch, self.shared = tuple(shapes), batch, shared
+        self.side = not shared and len({(len(shape), shape[:-1]) for shape in shapes}) == 1 and len(shapes[0]) > 0
+        self._root, self._low = self, 0
+        self._gradient: Value | None = None
+        self.written = [False] * len(self.shapes)
+        widths = [shape[-1] if self.side else batch * prod(shape) for shape in self.shapes]
+        self._offsets = [0, *accumulate(widths)]
+        if tensor is None:
+            whole = self.shapes[0] if shared else (*self.shapes[0][:-1], self._offsets[-1])
+            size = (batch, *whole) if shared or self.side else (self._offsets[-1],)
+            tensor = torch.zeros(size, dtype=like.dtype, device=like.device)
+        self.tensor = tensor
+
+    def __len__(self) -> int:
+        return len(self.shapes)
+
+    @cached_property
+    def parts(self) -> list[Tensor]:
+        """Each member's tensor, `(batch, *shape)`, as a view."""
+        if self.shared:
+            return [self.tensor] * len(self)
+        cuts = zip(self._offsets, self._offsets[1:], self.shapes, strict=False)
+        if self.side:
+            return [self.tensor[..., low:high] for low, high, _ in cuts]
+        return [self.tensor[low:high].view(self.batch, *shape) for low, high, shape in cuts]
+
+    @cached_property
+    def rows(self) -> Tensor:
+        """`tensor` with all axes but the last as one: `(rows, Σ last)`; only side by side or shared."""
+        return _as_rows(self.tensor)
+
+    @cached_property
+    def part_rows(self) -> list[Tensor]:
+        """Each member's tensor with all axes but the last as one."""
+        if self.side:
+            return [self.rows[:, low:high] for low, high in zip(self._offsets, self._offsets[1:], strict=False)]
+        return [_as_rows(part) for part in self.parts]
+
+    def slice(self, low: int, high: int) -> Value:
+        """The members from `low` to before `high`, in the same memory."""
+        if (low, high) == (0, len(self)):
+            return self
+        start, end = self._offsets[low], self._offsets[high]
+        tensor = self.tensor if self.shared else self.tensor[..., start:end] if self.side else self.tensor[start:end]
+        part = Value(self.shapes[low:high], self.batch, like=self.tensor, tensor=tensor, shared=self.shared)
+        part.side = self.side
+        if self.side:
+            part._offsets = [0, *accumulate(shape[-1] for shape in part.shapes)]
+        else:
+            part._offsets = [0, *accumulate(self.batch * prod(shape) for shape in part.shapes)]
+        part._root, part._low = self._root, self._low + low
+        return part
+
+    # ------------------------------------------------------------------ gradients
+
+    @property
+    def gradient(self) -> Value:
+        """Where the gradient with respect to these tensors is gathered, laid out like them."""
+        root = self._root
+        if root._gradient is None:
+            root._gradient = Value(root.shapes, root.batch, like=root.tensor)
+            root._gradient.side = root.side
+        return root._gradient.slice(self._low, self._low + len(self))
+
+    def borrow_gradient(self, of: Value) -> bool:
+        """Let the gradient be the very memory of another's, where nothing was written yet and the members are the same."""
+        root = self._root
+        if root is not self or root._gradient is not None or len(of) != len(self) or of.shapes != self.shapes:
+            return False
+        root._gradient = of.gradient
+        root.written = [True] * len(self)
+        return True
+
+    def claim(self) -> list[bool]:
+        """For each member, whether its gradient holds something already; from now on it does."""
+        root, high = self._root, self._low + len(self)
+        before = root.written[self._low : high]
+        root.written[self._low : high] = [True] * len(self)
+        return before
+
+
+def together(*values: Value) -> list[tuple[Tensor, ...]]:
+    """The fewest tuples of tensors on which a computation element by element must be called, so that all members are served.
+
+    >>> x, y = (Value([(2,), (3,)], 4, like=torch.zeros(())) for _ in range(2))
+    >>> [tuple(one.shape) for one in together(x, y)[0]]
+    [(4, 5), (4, 5)]
+    """
+    first = values[0]
+    alike = all(
+        (value.shared, value.side, value.shapes) == (first.shared, first.side, first.shapes) for value in values
+    )
+    if alike:
+        return [tuple(value.tensor for value in values)]
+    return list(zip(*(value.parts for value in values), strict=True))
+
+
+def _as_rows(tensor: Tensor) -> Tensor:
+    return tensor if tensor.ndim == 2 else tensor.flatten(0, -2) if tensor.ndim > 2 else tensor.unsqueeze(1)
