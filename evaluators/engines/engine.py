@@ -7,6 +7,7 @@ from collections.abc import Generator, Sequence
 from dataclasses import replace
 from typing import Any, Protocol, TypeVar
 
+from evaluators.energy import Meter
 from evaluators.failure import classify
 from nas.errors import NasError
 from nas.study.candidate import Job, Outcome, Report
@@ -86,10 +87,14 @@ class Step:
     """A list of jobs, advanced from message to message. The engines differ only in which process holds it.
 
     Whatever goes wrong in the evaluation of one is its outcome, and the next one follows.
+
+    Args:
+        meter: of the energy that each evaluation draws; what its evaluator says itself goes before.
     """
 
-    def __init__(self, evaluator: Evaluates) -> None:
+    def __init__(self, evaluator: Evaluates, meter: Meter | None = None) -> None:
         self.evaluator = evaluator
+        self.meter = meter or Meter.of_machine()
         self.running: Generator[Message, bool, None] | None = None
 
     def start(self, jobs: Sequence[Job]) -> Message:
@@ -124,20 +129,22 @@ class Step:
             curve: list[Report] = []
             started, answer = time.perf_counter(), None
             running: Any = None
-            try:
-                running = self.evaluator.evaluate(job)
-                while True:
-                    curve.append(_sound(running.send(answer), Report))
-                    answer = yield place, curve[-1]
-            except StopIteration as end:
-                outcome = _judged(end.value, curve, started)
-            except NasError:
-                raise
-            except (Exception, SystemExit) as error:  # a failure is data
-                outcome = _failed(error, curve, started)
-            finally:
-                if hasattr(running, "close"):
-                    running.close()
+            with self.meter.start() as energy:
+                try:
+                    running = self.evaluator.evaluate(job)
+                    while True:
+                        curve.append(_sound(running.send(answer), Report))
+                        answer = yield place, curve[-1]
+                except StopIteration as end:
+                    outcome = _judged(end.value, curve, started)
+                except NasError:
+                    raise
+                except (Exception, SystemExit) as error:  # a failure is data
+                    outcome = _failed(error, curve, started)
+                finally:
+                    if hasattr(running, "close"):
+                        running.close()
+                outcome = replace(outcome, joules=outcome.joules or energy.joules())
             yield place, outcome
 
 
@@ -157,7 +164,8 @@ def _sound(sent: Any, kind: type[Sent]) -> Sent:
 def _judged(sent: Any, curve: list[Report], started: float) -> Outcome:
     try:
         outcome = _sound(sent, Outcome)
-        return replace(outcome, curve=tuple(_sound(report, Report) for report in outcome.curve))
+        joules = {str(name): float(value) for name, value in outcome.joules.items()}
+        return replace(outcome, curve=tuple(_sound(report, Report) for report in outcome.curve), joules=joules)
     except (TypeError, ValueError) as error:
         return _failed(error, curve, started)
 

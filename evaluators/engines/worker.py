@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from evaluators.energy import Meter
 from evaluators.engines.engine import Evaluates, Message, Step
 from nas.study.candidate import Job
 
@@ -28,7 +29,7 @@ class Worker:
             limit_gpu(gpus)
         if memory_gb is not None and not gpus:
             limit_memory(int(memory_gb * GIB))
-        self.step = Step(evaluator)
+        self.step = Step(evaluator, Meter.of_machine(min(gpus, 1.0) or 1.0))
 
     def ready(self) -> str:
         """The node it is on, as soon as its process can say so."""

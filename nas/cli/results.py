@@ -33,7 +33,7 @@ def add_front(parser: argparse.ArgumentParser) -> None:
 
 def run_front(options: argparse.Namespace) -> int:
     from nas.experiment import open_search
-    from nas.pareto.report.sections import time_spent
+    from nas.pareto.spent import energy_spent, time_spent
     from nas.pareto.terminal import rungs_note
 
     found = open_search(options.directory)
@@ -54,8 +54,10 @@ def run_front(options: argparse.Namespace) -> int:
     elif options.csv:
         print(front.to_csv(), end="")
     else:
-        spent = time_spent(found.record())
-        said = (picture(front) + front.table(columns()), spent and f"time spent: {spent}", rungs_note(found.record()))
+        record = found.record()
+        time = time_spent(record)
+        cost = time and f"time spent: {time}\n{energy_spent(record)}"
+        said = (picture(front) + front.table(columns()), cost, rungs_note(record))
         print("\n".join(filter(None, said)))
     return 0
 

@@ -8,16 +8,20 @@ import json
 import math
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from nas.errors import ParetoError
 from nas.pareto import geometry, numbers
 from nas.pareto.families import family_decision, family_of
+from nas.pareto.spent import spent
 
 if TYPE_CHECKING:
     from nas.study.records import StudyRecord, TrialRecord
+
+# Column of the CSV → what drew that energy.
+_ENERGY = {"cpu_joules": "cpu", "gpu_joules": "gpu"}
 
 
 @dataclass(frozen=True)
@@ -113,16 +117,20 @@ class Front:
         names = _names(self)
         out = io.StringIO()
         writer = csv.writer(out, lineterminator="\n")
-        writer.writerow(["rank", "number", "family", *names, "seconds", "seed", "digest", "origin", "genotype"])
+        writer.writerow(
+            ["rank", "number", "family", *names, "seconds", *_ENERGY, "seed", "digest", "origin", "genotype"]
+        )
         for rank, trial in enumerate(self.members, 1):
             known = _quantities(self, trial)
             row = [rank, trial.number, self.family(trial), *(known.get(name, "") for name in names)]
-            row += [trial.seconds, trial.seed, trial.digest, trial.origin, json.dumps(trial.genotype)]
+            row += [trial.seconds, *(trial.joules.get(source, "") for source in _ENERGY.values())]
+            row += [trial.seed, trial.digest, trial.origin, json.dumps(trial.genotype)]
             writer.writerow(row)
         return out.getvalue()
 
     def to_json(self) -> str:
-        """The frontier as JSON: study, objectives, reference, hypervolume, the knee's number, members best first."""
+        """The frontier as JSON: study, objectives, reference, hypervolume, the knee's number, what each outcome took in
+        seconds and joules, members best first."""
         data = {
             "study": self.record.name,
             "objectives": [str(one) for one in self.record.objectives],
@@ -130,6 +138,7 @@ class Front:
             "reference": list(self.reference()),
             "hypervolume": self.hypervolume(),
             "knee": self.knee().number,
+            "spent": [asdict(one) for one in spent(self.record)],
             "members": [self._member(rank, trial) for rank, trial in enumerate(self.members, 1)],
         }
         return json.dumps(data, indent=2) + "\n"
@@ -143,7 +152,7 @@ class Front:
             "metrics": {name: value for name, value in trial.metrics.items() if math.isfinite(value)},
             **{
                 key: getattr(trial, key)
-                for key in ("costs", "genotype", "recipe", "digest", "seconds", "seed", "origin")
+                for key in ("costs", "genotype", "recipe", "digest", "seconds", "joules", "seed", "origin")
             },
         }
 

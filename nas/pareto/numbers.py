@@ -83,6 +83,18 @@ def short(value: float) -> str:
     return f"{value:.3g}"
 
 
+def energy(joules: float) -> str:
+    """Joules in the unit that suits their size, to three digits.
+
+    >>> energy(0.25), energy(999.7), energy(12345), energy(3.6e6)
+    ('0.25 J', '1 kJ', '12.3 kJ', '3.6 MJ')
+    """
+    for size, unit in ((1e9, "GJ"), (1e6, "MJ"), (1e3, "kJ")):
+        if joules >= size * 0.9995:
+            return f"{joules / size:.3g} {unit}"
+    return f"{joules:.3g} J"
+
+
 def duration(seconds: float) -> str:
     """Seconds as the two largest units that matter.
 

@@ -126,6 +126,7 @@ class Outcome:
         curve: the reports in order.
         seconds: wall time spent on it.
         message: one line for people; empty for `complete`.
+        joules: energy drawn for it, by what drew it, `cpu` or `gpu`; what nobody measured is not in it.
     """
 
     state: State
@@ -133,6 +134,7 @@ class Outcome:
     curve: tuple[Report, ...] = ()
     seconds: float = 0.0
     message: str = ""
+    joules: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.state not in STATES:
@@ -145,6 +147,7 @@ class Outcome:
             "curve": [report.to_json() for report in self.curve],
             "seconds": self.seconds,
             "message": self.message,
+            "joules": _plain(self.joules),
         }
 
     @classmethod
@@ -155,6 +158,7 @@ class Outcome:
             tuple(map(Report.from_json, data.get("curve", ()))),
             float(data.get("seconds", 0.0)),
             data.get("message", ""),
+            _numbers(data.get("joules", {})),
         )
 
 

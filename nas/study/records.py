@@ -30,6 +30,7 @@ class TrialRecord:
         curve: the reports in order.
         message: why, for one that did not complete.
         origin: `sampler`, `random`, `seed:NAME`, `mutation of 12`, …
+        joules: energy by what drew it, `cpu` or `gpu`, where it was measured.
         exporter: writes it to a path in formats; a search gives it to its trials.
     """
 
@@ -47,6 +48,7 @@ class TrialRecord:
     seed: int
     message: str
     origin: str
+    joules: dict[str, float] = field(default_factory=dict)
     exporter: Callable[[TrialRecord, str | Path, str | Iterable[str]], Exported] | None = field(
         default=None, repr=False, compare=False
     )
@@ -162,6 +164,7 @@ def trial_of(goal: Goal, entry: Entry) -> TrialRecord:
         seed=candidate.seed,
         message="" if outcome is None else outcome.message,
         origin=candidate.origin,
+        joules={} if outcome is None else outcome.joules,
     )
 
 

@@ -12,7 +12,7 @@ import nas
 from nas.errors import ExperimentError
 from nas.experiment import Experiment
 from nas.experiment.limits import Limited, gpus_per_worker
-from nas.pareto.report.sections import time_spent
+from nas.pareto.spent import energy_spent, time_spent
 from nas.study.candidate import Outcome
 from nas.study.study import Study
 
@@ -112,17 +112,18 @@ def test_gpu_hours_are_what_all_candidates_took_on_their_gpus(tmp_path: Path, ta
         assert Limited(study, limits, gpus=0.25).ask() is not None
 
 
-def test_time_by_outcome(tmp_path: Path, task: str) -> None:
+def test_time_and_energy_by_outcome(tmp_path: Path, task: str) -> None:
     found = search(tmp_path, task, trials=1)
     with Study.open(found.directory, found.space, trials=3) as study:
         for outcome in (
-            Outcome("diverged", seconds=900, message="the loss is nan"),
-            Outcome("complete", {"accuracy": 0.5}, seconds=3600),
+            Outcome("diverged", seconds=900, message="the loss is nan", joules={"cpu": 150.0, "gpu": 2e6}),
+            Outcome("complete", {"accuracy": 0.5}, seconds=3600, joules={"cpu": 1200.0}),
         ):
             candidate = study.ask()
             assert candidate is not None
             study.tell(candidate, outcome)
+        assert energy_spent(study.record()).endswith("diverged 150 J\nenergy, GPU: diverged 2 MJ")
         assert time_spent(study.record()) == "complete 1 h (80%), diverged 15 min (20%)"
     page = found.report().read_text(encoding="utf-8")
-    assert "Time spent: complete 1 h (80%), diverged 15 min (20%)." in page
+    assert "<td>diverged</td><td class=n>1</td><td class=n>15 min</td><td class=n>20%</td>" in page
     assert "<td class=n>15 min</td><td><code>the loss is nan</code>" in page

@@ -21,7 +21,7 @@ function candidatePanel(data, trials, { open, close, neighbours }) {
     }
     parts.push(el("h3", {}, "Decisions"), pairs(t.genotype()));
     if (Object.keys(t.recipe).length) parts.push(el("h3", {}, "Recipe"), pairs(Object.entries(t.recipe)));
-    parts.push(el("h3", {}, "Origin"), pairs([["from", origin(t)], ["trained for", seconds(t.seconds)], ["seed", t.seed], ["digest", t.digest.slice(0, 16)]]));
+    parts.push(el("h3", {}, "Origin"), pairs([["from", origin(t)], ["trained for", seconds(t.seconds)], ...(Object.keys(t.joules).length ? [["energy", energy(t.joules)]] : []), ["seed", t.seed], ["digest", t.digest.slice(0, 16)]]));
     panel.replaceChildren(...parts.filter(Boolean));
     panel.hidden = false;
     panel.scrollTop = 0;

@@ -146,6 +146,7 @@ def _columns(record: StudyRecord, names: Sequence[str], decision: str | None) ->
         "recipe": [recipes.add(_plain(trial.recipe)) for trial in record.trials],
         "curve": [_curve(trial) for trial in record.trials],
         "seconds": [rounded(float(trial.seconds)) for trial in record.trials],
+        "joules": [{source: rounded(value) for source, value in trial.joules.items()} for trial in record.trials],
         "seed": [str(trial.seed) for trial in record.trials],
         "origin": [trial.origin for trial in record.trials],
         "digest": [trial.digest for trial in record.trials],

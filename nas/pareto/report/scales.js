@@ -54,6 +54,15 @@ function seconds(value) {
   return minutes < 60 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
 
+/** Joules as `nas.pareto.numbers.energy` writes them, by what drew them. */
+function energy(joules) {
+  const shown = (value) => {
+    const [size, unit] = [[1e9, "GJ"], [1e6, "MJ"], [1e3, "kJ"]].find(([from]) => value >= from * 0.9995) ?? [1, "J"];
+    return `${Number((value / size).toPrecision(3))} ${unit}`;
+  };
+  return Object.entries(joules).map(([source, value]) => `${shown(value)} (${source.toUpperCase()})`).join(" + ");
+}
+
 /** Round values within [low, high], about n of them; mirrors `nas.pareto.plane.ticks`. */
 function ticks(low, high, n, log) {
   if (!(high > low)) return [low];
@@ -100,7 +109,7 @@ function scale(values, from, to, log, margin = 0.04) {
 function trialsOf(data) {
   const t = data.trials, members = new Set(data.members), candidates = new Set(data.candidates), knee = data.knee;
   return t.number.map((number, i) => ({
-    i, number, family: t.family[i], state: t.states[t.state[i]], seconds: t.seconds[i], seed: t.seed[i],
+    i, number, family: t.family[i], state: t.states[t.state[i]], seconds: t.seconds[i], joules: t.joules[i], seed: t.seed[i],
     origin: t.origin[i], digest: t.digest[i], message: t.message[i], recipe: t.recipes[t.recipe[i]], curve: t.curve[i],
     isMember: members.has(number), isCandidate: candidates.has(number), isKnee: number === knee,
     genotype() {

@@ -13,6 +13,7 @@ from nas.pareto.confirmation import Spread, stability
 from nas.pareto.families import NONE, compare, families, family_decision, family_of
 from nas.pareto.front import telling_decisions
 from nas.pareto.published import LABEL, PublishedPoint
+from nas.pareto.spent import OUTCOMES, SOURCES, energy_of, energy_of_all, outcome, sources, spent, together
 from nas.study.correlation import rung_correlations, warning
 
 if TYPE_CHECKING:
@@ -20,39 +21,7 @@ if TYPE_CHECKING:
     from nas.pareto.front import Front
     from nas.study.records import StudyRecord, TrialRecord
 
-_OUTCOMES = {
-    "complete": "complete",
-    "stopped": "stopped early",
-    "diverged": "diverged",
-    "out_of_memory": "out of memory",
-    "timeout": "timed out",
-    "crashed": "crashed",
-    "lost": "worker lost",
-    "running": "running",
-}
 _GOOD = ("complete", "stopped", "running")
-
-
-def outcome(state: str) -> str:
-    """How an outcome is called in running text."""
-    return _OUTCOMES.get(state, state.replace("_", " "))
-
-
-def time_spent(record: StudyRecord) -> str:
-    """How long candidates of each outcome took, all together; empty where nothing took any time.
-
-    A line such as `complete 2 h 3 min (90 %), diverged 14 min (10 %)`, the longest first.
-    """
-    seconds: dict[str, float] = {}
-    for trial in record.trials:
-        seconds[trial.state] = seconds.get(trial.state, 0.0) + trial.seconds
-    total = sum(seconds.values())
-    if not total:
-        return ""
-    order = sorted((state for state in seconds if seconds[state]), key=lambda state: -seconds[state])
-    return ", ".join(
-        f"{outcome(state)} {numbers.duration(seconds[state])} ({seconds[state] / total:.0%})" for state in order
-    )
 
 
 def lede(record: StudyRecord, front: Front | None) -> str:
@@ -87,6 +56,7 @@ def facts(record: StudyRecord, front: Front | None) -> str:
         ("Stopping", _named(settings.get("stopping"), "rule")),
         ("Budget", ", ".join(f"{value} {key}" for key, value in (settings.get("budget") or {}).items())),
         ("Compute", numbers.duration(sum(trial.seconds for trial in record.trials))),
+        ("Energy", energy_of_all(record)),
         ("Hypervolume", f"{front.hypervolume():.4g}" if front is not None else None),
     ]
     return "".join(f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>" for name, value in pairs if value)
@@ -177,7 +147,7 @@ def outcomes(record: StudyRecord) -> str:
     groups: dict[str, list[TrialRecord]] = {}
     for trial in record.trials:
         groups.setdefault(trial.state, []).append(trial)
-    known = list(_OUTCOMES)
+    known = list(OUTCOMES)
     order = sorted(groups, key=lambda state: known.index(state) if state in known else len(known))
     bar = "".join(f'<i class="{escape(state)}" style="flex-grow:{len(groups[state])}"></i>' for state in order)
     key = "".join(
@@ -192,11 +162,9 @@ def outcomes(record: StudyRecord) -> str:
             messages.setdefault(trial.message or "no message", []).append(trial)
         for message, trials in sorted(messages.items(), key=lambda item: -len(item[1])):
             some = " ".join(_open(trial.number) for trial in trials[:6]) + (" …" if len(trials) > 6 else "")
-            spent = numbers.duration(sum(trial.seconds for trial in trials))
-            rows.append([escape(outcome(state)), str(len(trials)), spent, f"<code>{escape(message)}</code>", some])
-    spent = time_spent(record)
-    if spent:
-        html += f'<p class="aside">Time spent: {escape(spent)}.</p>'
+            took = numbers.duration(sum(trial.seconds for trial in trials))
+            rows.append([escape(outcome(state)), str(len(trials)), took, f"<code>{escape(message)}</code>", some])
+    html += _spent(record)
     if any(record.counts.values()):
         unmade = ", ".join(f"{count:,} {escape(reason)}" for reason, count in record.counts.items() if count)
         html += f'<p class="aside">Proposals that never became candidates: {unmade}.</p>'
@@ -204,6 +172,31 @@ def outcomes(record: StudyRecord) -> str:
         return html + '<p class="aside">No candidate failed.</p>' + _rungs(record)
     headings = [_head("failure"), _head("count", True), _head("time", True), _head("what it says"), _head("candidates")]
     return html + _table("Failures by kind", headings, rows) + _rungs(record)
+
+
+def _spent(record: StudyRecord) -> str:
+    """What the candidates of each outcome took; nothing where none has ended."""
+    found = spent(record)
+    if not found:
+        return ""
+    measured = sources(found)
+    headings = [_head("outcome"), _head("candidates", True), _head("time", True), _head("share of time", True)]
+    headings += [_head(f"energy, {SOURCES.get(source, source)}", True) for source in measured]
+    whole = together(found)
+    rows = []
+    for one in [*found, whole] if len(found) > 1 else found:
+        share = f"{one.seconds / whole.seconds:.0%}" if whole.seconds else numbers.DASH
+        name = "<b>all</b>" if one is whole else escape(outcome(one.state))
+        row = [name, f"{one.candidates:,}", numbers.duration(one.seconds), share]
+        rows.append([*row, *(energy_of(one, source) for source in measured)])
+    said = _ENERGY if measured else "Energy was not measured: the machine did not say what it drew."
+    return _table("What the candidates took", headings, rows) + f'<p class="aside">{said}</p>'
+
+
+_ENERGY = (
+    "Time is wall-clock time, all workers together. Energy is what the hardware counted while a candidate was evaluated: of "
+    "processors and memory by its share of the work done there, of GPUs by the share it was given."
+)
 
 
 def _rungs(record: StudyRecord) -> str:
