@@ -12,7 +12,7 @@ from optuna.storages.journal import BaseJournalBackend, JournalFileBackend, Jour
 _CONTENTS = ("params", "distributions", "user_attrs", "system_attrs", "intermediate_values", "value", "values")
 
 
-class SoleJournal(BaseJournalBackend):  # type: ignore[no-untyped-call]
+class SoleJournal(BaseJournalBackend):
     """A journal that no other process writes. Trials read from it have their numbers and states, and nothing else.
 
     Whoever wants their contents opens the file with Optuna's own `JournalFileBackend`.
@@ -23,7 +23,7 @@ class SoleJournal(BaseJournalBackend):  # type: ignore[no-untyped-call]
         # Optuna remembers where each line begins; the backend that reads what is there already is dropped with that.
         self._unread: Iterable[dict[str, Any]] = JournalFileBackend(str(path)).read_logs(0)
 
-    def read_logs(self, log_number_from: int) -> Iterator[dict[str, Any]]:  # type: ignore[override]
+    def read_logs(self, log_number_from: int) -> Iterator[dict[str, Any]]:
         """What was written since the last call; Optuna has read on from where it was."""
         unread, self._unread = self._unread, []
         return map(_bare, unread)

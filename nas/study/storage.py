@@ -16,7 +16,7 @@ from typing import Any
 
 import optuna
 from optuna.storages import BaseStorage, JournalStorage
-from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
+from optuna.storages.journal import JournalFileBackend
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.exc import SQLAlchemyError
@@ -28,6 +28,7 @@ from nas.study.directory import Settings
 from nas.study.distributions import distribution, to_optuna
 from nas.study.entry import Entry, Owner
 from nas.study.leases import alive
+from nas.study.journal import SoleJournal
 from nas.study.objectives import Objective
 from nas.study.turn import turn_at
 
@@ -36,16 +37,6 @@ optuna.logging.set_verbosity(optuna.logging.WARNING)
 ASKED, CURVE, OUTCOME, OWNER = "nas:candidate", "nas:curve", "nas:outcome", "nas:owner"  # of a trial
 SETTINGS, DRIVER = "nas:settings", "nas:driver:"  # of the study
 _STATES: dict[State, TrialState] = {"complete": TrialState.COMPLETE, "stopped": TrialState.PRUNED}
-
-
-class _Held(JournalFileOpenLock):
-    """The study's own lock already keeps a second driver out, and unlike Optuna's it dies with its process."""
-
-    def acquire(self) -> bool:
-        return True
-
-    def release(self) -> None:
-        return
 
 
 class Record:
@@ -121,8 +112,9 @@ class Record:
 
     def load(self) -> list[Entry]:
         """Candidates that are new since the last call, in order of number, and before them those that were open then."""
+        storage = open_storage(self._location) if isinstance(self._location, Path) else self._storage
         with self._writing():
-            trials = self._storage.get_all_trials(self._study_id, deepcopy=False)
+            trials = storage.get_all_trials(self._study_id, deepcopy=False)
         before = [trials[number] for number in self._open.values()]
         fresh, self._n_read = trials[self._n_read :], len(trials)
         entries = []
@@ -227,8 +219,7 @@ def open_storage(location: str | Path, write: bool = False) -> BaseStorage:
     """
     try:
         if isinstance(location, Path):
-            lock = _Held(str(location)) if write else None
-            return JournalStorage(JournalFileBackend(str(location), lock))
+            return JournalStorage(SoleJournal(location) if write else JournalFileBackend(str(location)))
         # The first one makes the tables, which no two can do at once.
         with turn_at(location, "tables")() if write else nullcontext():
             return optuna.storages.get_storage(location)
