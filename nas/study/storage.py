@@ -27,8 +27,8 @@ from nas.study.candidate import Outcome, Report, State
 from nas.study.directory import Settings
 from nas.study.distributions import distribution, to_optuna
 from nas.study.entry import Entry, Owner
-from nas.study.leases import alive
 from nas.study.journal import SoleJournal
+from nas.study.leases import alive
 from nas.study.objectives import Objective
 from nas.study.turn import turn_at
 
