@@ -42,7 +42,7 @@ class Grammar(NamedTuple):
     names: frozenset[str]  # free names, such as `F` and `torch`
 
 
-@lru_cache(maxsize=20_000)
+@lru_cache(maxsize=2_048)
 def taken_apart(template: str) -> tuple[Skeleton, tuple[str, ...]]:
     """The skeleton of a template and its numbers in the order of the text.
 
@@ -94,7 +94,7 @@ def filled(skeleton: Skeleton, module: str, arguments: Sequence[str], numbers: S
     )
 
 
-@lru_cache(maxsize=20_000)
+@lru_cache(maxsize=2_048)
 def grammar(skeleton: Skeleton) -> Grammar:
     """How tightly an expression binds and what its holes ask for."""
     numbers = skeleton.count(_NUMBER_HOLE)
