@@ -34,6 +34,9 @@ COMMANDS = {
     "stopping": ("listings", "the rules that stop candidates early, and their settings"),
 }
 
+# They build no space of the user's, so that they need no permission to run the Python files it names.
+WITHOUT_CODE = ("schema", "dashboard", "ops", "spaces", "tasks", "samplers", "stopping")
+
 _WIDTH = 100
 
 
@@ -108,7 +111,7 @@ def _parser(command: str | None) -> tuple[_Parser, _Parser]:
         if name == command:
             chosen = sub
             getattr(import_module(f"nas.cli.{module}"), f"add_{name}")(sub)
-            if module not in ("listings", "operators"):
+            if name not in WITHOUT_CODE:
                 sub.add_argument("--allow-code", action="store_true", help="let a space run the Python files it names")
     return parser, chosen
 

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import argparse
+from typing import TYPE_CHECKING
 
 from nas.cli.options import add_json, print_json
+
+if TYPE_CHECKING:
+    from nas.study.samplers import SamplerEntry
 
 
 def add_spaces(parser: argparse.ArgumentParser) -> None:
@@ -59,9 +63,37 @@ def add_samplers(parser: argparse.ArgumentParser) -> None:
 
 def run_samplers(options: argparse.Namespace) -> int:
     from nas.study.samplers import SAMPLERS
+    from nas.study.samplers.ray_tune import PREFIX, SEARCHERS, needs, ray_sampler
 
-    _print({name: (entry.summary,) for name, entry in SAMPLERS.items()}, options.json, ("doc",))
+    rows: dict[str, tuple[str, ...]] = {name: (entry.summary, *_accepts(entry), "") for name, entry in SAMPLERS.items()}
+    theirs: dict[str, tuple[str, ...]] = {}
+    for searcher in SEARCHERS.values():
+        entry = ray_sampler(PREFIX + searcher.name)
+        missing = needs(searcher)
+        lacks = f"needs {missing[0]}, which is not installed: pip install {missing[1]}" if missing else ""
+        theirs[entry.name] = (
+            searcher.summary,
+            *_accepts(entry, "" if searcher.several else "for one objective"),
+            lacks,
+        )
+    names = ("doc", "settings", "accepts", "needs")
+    if options.json:
+        _print({**rows, **theirs}, True, names)
+        return 0
+    _print(rows, False, names)
+    print("\nSearchers of Ray Tune:\n")
+    _print(theirs, False, names)
+    print("\nWith settings, in an experiment file:\n  sampler: {name: nsga2, population: 50}")
     return 0
+
+
+def _accepts(entry: SamplerEntry, objectives: str = "") -> tuple[str, str]:
+    """The settings of a sampler with their defaults, and what it takes, where that is not everything."""
+    settings = ", ".join(f"{name}: {setting.default}" for name, setting in entry.settings.items())
+    flat = "where every design has the same decisions" if entry.flat_only else ""
+    finite = "where the designs can be counted" if entry.finite_only else ""
+    limits = ", ".join(filter(None, (flat, finite, objectives)))
+    return settings, f"only {limits}" if limits else ""
 
 
 def add_stopping(parser: argparse.ArgumentParser) -> None:

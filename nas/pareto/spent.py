@@ -99,7 +99,7 @@ def energy_of_all(record: StudyRecord) -> str:
     whole = together(spent(record))
     if not whole.joules or any(n < whole.candidates for n in whole.measured.values()):
         return ""
-    return numbers.energy(sum(whole.joules.values()))
+    return " + ".join(f"{energy_of(whole, source)} ({SOURCES.get(source, source)})" for source in sources([whole]))
 
 
 def together(found: Sequence[Spent]) -> Spent:

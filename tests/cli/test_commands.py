@@ -12,6 +12,8 @@ import pytest
 
 import nas
 from nas.cli import COMMANDS, main
+from nas.study.samplers import SAMPLERS
+from nas.study.samplers.ray_tune import SEARCHERS
 
 
 @pytest.fixture
@@ -189,12 +191,45 @@ def test_families_are_listed_apart(run: Any, home: Path, monkeypatch: pytest.Mon
     assert run("show", "theirs", "--seed", "small") == run("show", "families/theirs", "--seed", "small")
 
 
+def test_samplers_and_what_they_ask_for(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nas.study.samplers.ray_tune._installed", lambda package: package not in ("ax", "bayes_opt"))
+    rows = strict(run("samplers", "--json"))
+    assert set(rows) == {*SAMPLERS, *(f"ray:{name}" for name in SEARCHERS)}
+    same = "only where every design has the same decisions"
+    assert {name: row["accepts"] for name, row in rows.items() if row["accepts"]} == {
+        "gp": same,
+        "grid": "only where the designs can be counted",
+        "ray:hyperopt": f"{same}, for one objective",
+        "ray:bayesopt": f"{same}, for one objective",
+        "ray:optuna": same,
+        "ray:ax": f"{same}, for one objective",
+    }
+    assert rows["nsga2"]["settings"] == "population: 12, crossover: 0.5"
+    assert rows["ray:hyperopt"]["settings"] == "startup: 10, gamma: 0.25"
+    assert {name for name, row in rows.items() if row["needs"]} == {"ray:ax", "ray:bayesopt"}
+    assert rows["ray:ax"]["needs"] == "needs ax, which is not installed: pip install 'ax-platform==1.1.2'"
+    assert "needs ax, which is not installed" in run("samplers")
+
+
+ANY_SPACE = ["check", "show", "sample", "search", "resume", "front", "confirm", "report", "export"]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_permission_to_run_code_is_asked_for_where_a_space_is_built(
+    command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        main([command, "--help"])
+    assert ("--allow-code" in capsys.readouterr().out) == (command in ANY_SPACE)
+
+
 def test_listings(run: Any) -> None:
     assert "linear(x, n" in run("ops")
     assert "source:" in run("ops", "kan_linear") if "kan_linear" in run("ops") else True
     assert "residual-mlp" in run("spaces")
     assert "my_task.py:make" in run("tasks")
     assert "nsga2" in run("samplers")
+    assert "ray:optuna" in run("samplers")
     assert "learning-curve" in run("stopping")
 
 

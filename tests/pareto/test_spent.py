@@ -71,14 +71,14 @@ def test_in_the_terminal(measured: Measured, joules: dict[int, dict[str, float]]
 
 
 def test_a_total_is_of_all_or_not_said(measured: Measured) -> None:
-    assert energy_of_all(measured(WHOLE)) == "1 kJ"
+    assert energy_of_all(measured(WHOLE)) == "1 kJ (processor)"
     assert energy_of_all(measured(PARTLY)) == ""
     assert energy_of_all(measured({})) == ""
 
 
 def rows(page: str) -> list[list[str]]:
     """The table of what was spent, as text."""
-    table = next(one for one in re.findall(r"<table>.*?</table>", page, re.DOTALL) if "What the candidates took" in one)
+    table = next(one for one in re.findall(r"<table>.*?</table>", page, re.DOTALL) if "What they took" in one)
     cells = [re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row) for row in re.findall(r"<tr.*?</tr>", table)]
     return [[re.sub(r"<[^>]+>", "", cell) for cell in row] for row in cells]
 
@@ -99,7 +99,7 @@ def test_the_report_of_a_machine_that_counts_nothing(measured: Measured, tmp_pat
     assert rows(page)[0] == ["outcome", "candidates", "time", "share of time"]
     assert "Energy was not measured: the machine did not say what it drew." in page
     page = write_report(measured(WHOLE), tmp_path / "report.html").read_text(encoding="utf-8")
-    assert "<dt>Energy</dt><dd>1 kJ</dd>" in page
+    assert "<dt>Energy</dt><dd>1 kJ (processor)</dd>" in page
 
 
 def test_as_data(measured: Measured) -> None:

@@ -171,7 +171,7 @@ def outcomes(record: StudyRecord) -> str:
     if not rows:
         return html + '<p class="aside">No candidate failed.</p>' + _rungs(record)
     headings = [_head("failure"), _head("count", True), _head("time", True), _head("what it says"), _head("candidates")]
-    return html + _table("Failures by kind", headings, rows) + _rungs(record)
+    return html + "<h3>Failures by kind</h3>" + _table("Failures by kind", headings, rows) + _rungs(record)
 
 
 def _spent(record: StudyRecord) -> str:
@@ -190,7 +190,7 @@ def _spent(record: StudyRecord) -> str:
         row = [name, f"{one.candidates:,}", numbers.duration(one.seconds), share]
         rows.append([*row, *(energy_of(one, source) for source in measured)])
     said = _ENERGY if measured else "Energy was not measured: the machine did not say what it drew."
-    return _table("What the candidates took", headings, rows) + f'<p class="aside">{said}</p>'
+    return "<h3>What they took</h3>" + _table("What they took", headings, rows) + f'<p class="aside">{said}</p>'
 
 
 _ENERGY = (
@@ -211,7 +211,8 @@ def _rungs(record: StudyRecord) -> str:
     ]
     words = warning(found)
     said = f'<p class="aside"><b>Warning:</b> {escape(words)}.</p>' if words else ""
-    return _table("How the rungs predict the end (Spearman, candidates trained to the end)", headings, rows) + said
+    title = "How the rungs predict the end (Spearman, candidates trained to the end)"
+    return f"<h3>{title}</h3>" + _table(title, headings, rows) + said
 
 
 def published_table(published: Sequence[PublishedPoint]) -> str:

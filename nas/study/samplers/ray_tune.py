@@ -318,13 +318,22 @@ def _quiet() -> Iterator[None]:
 
 def _class(kind: Searcher) -> Any:
     """Ray's class. Raises: ExperimentError: a package is missing, and the command that installs it."""
-    for package, pip in (("ray.tune", "'ray[tune]'"), (kind.package, kind.pip)):
-        if not _installed(package):
-            raise ExperimentError(
-                f"the sampler `{PREFIX}{kind.name}` needs the package {package}: run `pip install {pip}`, or take `tpe`"
-            )
+    missing = needs(kind)
+    if missing is not None:
+        package, pip = missing
+        raise ExperimentError(
+            f"the sampler `{PREFIX}{kind.name}` needs the package {package}: run `pip install {pip}`, or take `tpe`"
+        )
     module, _, name = kind.place.partition(":")
     return getattr(importlib.import_module(f"ray.tune.search.{module}"), name)
+
+
+def needs(kind: Searcher) -> tuple[str, str] | None:
+    """A package that is missing, and what to install for it; None: all are there."""
+    for package, pip in (("ray", "'ray[tune]'"), (kind.package, kind.pip)):
+        if not _installed(package):
+            return package, pip
+    return None
 
 
 def _installed(package: str) -> bool:
