@@ -100,7 +100,7 @@ class Job:
         return cls(**{**taken, "rungs": tuple(taken.get("rungs", ()))})
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Report:
     """Metrics after `rung` units of the budget (such as epochs) were spent."""
 
@@ -115,7 +115,7 @@ class Report:
         return cls(int(data["rung"]), _numbers(data["metrics"]))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """How an evaluation ended. A failure is data: every state but `complete` says in `message` why.
 

@@ -52,7 +52,7 @@ class Owner:
     edition: int = 0
 
 
-@dataclass
+@dataclass(slots=True)
 class Entry:
     """One candidate: what was asked, what was passed over to find it, and what came of it.
 

@@ -169,6 +169,7 @@ class Ledger:
     def _settle(self, entry: Entry) -> None:
         self.knowledge.settle(entry)
         self.finished.append(entry.candidate.number)
+        entry.curve = []  # the outcome has it
         entry.candidate = replace(entry.candidate, architecture=None)  # graphs of all candidates would fill the memory
 
     def _left_here(self, entry: Entry) -> bool:

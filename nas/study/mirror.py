@@ -18,7 +18,7 @@ from nas.study.parameters import Parameters
 PointState = Literal["pending", "told", "refused", "unknown"]
 
 
-@dataclass
+@dataclass(slots=True)
 class Point:
     """One design as samplers see it.
 
