@@ -31,14 +31,17 @@ class SplineLinear(nn.Module):
         self.register_buffer("knots", torch.arange(-degree, grid + degree + 1) * self.step - 1)
 
     def bases(self, x: Tensor) -> Tensor:
-        """All Bₖ at every x, by the Cox-de Boor recursion: (…) → (…, grid + degree)."""
-        distance = x.unsqueeze(-1) - self.knots
-        bases = ((distance[..., :-1] >= 0) & (distance[..., 1:] < 0)).to(x.dtype)
-        for p in range(1, self.degree + 1):
-            rising = distance[..., : -(p + 1)] * bases[..., :-1]
-            falling = distance[..., p + 1 :] * bases[..., 1:]
-            bases = (rising - falling) / (p * self.step)
-        return bases
+        """All Bₖ at every x, (…) → (…, grid + degree): one bump moved along the grid, which sums of powers give."""
+        count, d = len(self.knots) - self.degree - 1, self.degree
+        centers = (self.knots[(d + 1) // 2 :][:count] + self.knots[d // 2 + 1 :][:count]) / 2
+        distance = (x / self.step).unsqueeze(-1) - centers / self.step
+        if d == 0:
+            return ((distance >= -0.5) & (distance < 0.5)).to(x.dtype)
+        left = F.relu((d + 1) / 2 - distance.abs())
+        bases = left**d
+        for j in range(1, d // 2 + 1):
+            bases = torch.add(bases, F.relu(left - j) ** d, alpha=(-1) ** j * math.comb(d + 1, j))
+        return bases / math.factorial(d)
 
     def forward(self, x: Tensor) -> Tensor:
         spline_weight = self.spline_weight * self.spline_scale.unsqueeze(-1)

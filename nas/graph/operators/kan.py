@@ -93,6 +93,7 @@ register(
         ),
         forward=_forward("kan"),
         layers=("nas.layers.spline_linear:SplineLinear",),
+        cohort="evaluators.cohorts.rules.splines:kan",
     )
 )
 register(
@@ -112,6 +113,7 @@ register(
         ),
         forward=_forward("rbf_kan"),
         layers=("nas.layers.rbf_linear:RBFLinear",),
+        cohort="evaluators.cohorts.rules.kan:rbf_kan",
     )
 )
 register(
@@ -135,6 +137,7 @@ register(
         ),
         forward=_forward("chebyshev_kan"),
         layers=("nas.layers.chebyshev_linear:ChebyshevLinear",),
+        cohort="evaluators.cohorts.rules.kan:chebyshev_kan",
     )
 )
 register(
@@ -154,6 +157,7 @@ register(
         ),
         forward=_forward("fourier_kan"),
         layers=("nas.layers.fourier_linear:FourierLinear",),
+        cohort="evaluators.cohorts.rules.kan:fourier_kan",
     )
 )
 register(
