@@ -155,7 +155,7 @@ def training_key(job: Job, recipe: Recipe, task: Task, device: str) -> str:
     """A digest of all that a training's numbers follow from."""
     facts = [
         [FORMAT, torch.__version__, torch.device(device).type],
-        [job.source, asdict(recipe), job.seed, job.budget, job.rungs, job.members],
+        [job.source, asdict(recipe), job.seed, job.order, job.budget, job.rungs, job.members],
         [task.name, task.inputs, task.outputs, len(task.data.train), len(task.data.validation)],
     ]
     return hashlib.sha256(json.dumps(facts, default=str).encode()).hexdigest()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import logging
 import math
 import shutil
 import time
@@ -11,7 +12,7 @@ from collections.abc import Generator, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from evaluators.budget import CHECKPOINT_S
 from evaluators.failure import Diverged, OutOfTime, classify
@@ -21,6 +22,12 @@ from evaluators.tasks.task import Data, Shape, Task
 from evaluators.tasks.user_file import OwnEvaluator
 from nas.errors import ExperimentError, NasError
 from nas.study.candidate import Job, Outcome, Report
+
+if TYPE_CHECKING:
+    from evaluators.cohorts.crew import Crew
+    from evaluators.energy import Meter
+
+log = logging.getLogger(__name__)
 
 Run = Generator[Report, bool | None, Outcome]
 
@@ -101,6 +108,11 @@ class Evaluator:
             test_reason=self.test_reason,
         )
 
+    @property
+    def together(self) -> Together | None:
+        """What trains several jobs at once; None: this evaluator takes them one after the other."""
+        return Together(self, self.subject) if isinstance(self.subject, Task) else None
+
     def forget(self, ended: Iterable[int]) -> None:
         """Remove the checkpoints of candidates by number: those that were ended together with their worker leave them."""
         if self.checkpoints is None or not self.checkpoints.is_dir():
@@ -129,6 +141,42 @@ class Evaluator:
     def __getstate__(self) -> dict[str, Any]:
         """Without the task that was loaded here."""
         return {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
+
+
+@dataclass(frozen=True)
+class Together:
+    """Trains jobs of an evaluator as cohorts."""
+
+    evaluator: Evaluator
+    task: Task
+
+    def size(self, job: Job) -> int | None:
+        """The batch size, which those of one cohort share; None: the job trains alone, and the log says why.
+
+        Raises: ExperimentError: the recipe is wrong.
+        """
+        from evaluators.cohorts.crew import why_alone
+        from evaluators.recipe import check_recipe
+
+        reason = why_alone(job, self.task, chosen_device(self.evaluator.device))
+        if reason:
+            log.info("candidate %d trains alone: %s", job.number, reason)
+            return None
+        return check_recipe(job.recipe).batch_size
+
+    def crew(self, meter: Meter) -> Crew:
+        """An empty one."""
+        from evaluators.cohorts.crew import Crew
+
+        own = self.evaluator
+        return Crew(
+            self.task,
+            chosen_device(own.device),
+            weights=own.weights,
+            timeout_s=own.timeout_s,
+            test_reason=own.test_reason,
+            meter=meter,
+        )
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from evaluators.checkpoint import Checkpoint, Saved, serialized, training_key, w
 from evaluators.failure import Diverged, OutOfTime, classify
 from evaluators.optimizer import make_optimizer
 from evaluators.random_states import random_states, set_random_states
+from evaluators.randomness import Noise
 from evaluators.recipe import Recipe, check_recipe
 from evaluators.schedule import rate
 from evaluators.tasks.criteria import Criterion
@@ -44,8 +45,8 @@ def train(
     """Train `job` on `task`. Yields a report at each rung and at the end of the budget; returns how it ended.
 
     Sending False stops the candidate (`stopped`); closing the generator drops it and its memory. On the CPU the same
-    job gives the same numbers, bit for bit: weights, order of batches and dropout come from `job.seed`, with one torch
-    thread, and the random state of torch outside is left as it was.
+    job gives the same numbers, bit for bit: weights and dropout come from `job.seed`, the order of batches from `job.order`,
+    with one torch thread, and the random state of torch outside is left as it was.
 
     Args:
         job: what to train; its `budget` counts `epochs` or `steps`.
@@ -169,7 +170,9 @@ class _Session:
         part = self.task.resident(self.device).train
         self.module = module = build(self.job.source).to(self.device)
         optimizer = make_optimizer(module, recipe)
-        batches = Batches(part, recipe.batch_size, self.task.augment, self.job.seed, self.device)
+        noise = Noise(module, self.job.seed)
+        order = self.job.seed if self.job.order is None else self.job.order
+        batches = Batches(part, recipe.batch_size, self.task.augment, order, self.device)
         if saved is None:
             done, stream = 0, batches.stream()
         else:
@@ -178,6 +181,7 @@ class _Session:
             del saved  # a second copy of everything
         loss_sum, summed = torch.zeros((), device=self.device), 0
         for step, (inputs, target) in zip(range(done + 1, steps + 1), stream, strict=False):
+            noise.begin(step)
             with self._precision():
                 loss = self.criterion.loss(module(*inputs), target, recipe.label_smoothing)
             if optimizer is not None and loss.requires_grad:

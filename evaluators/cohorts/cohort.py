@@ -30,7 +30,8 @@ class Member:
         seed: of its randomness.
         stream: members with equal numbers see the same batches.
         steps: it has taken so far; with `moments`, where it goes on from.
-        moments: weight → its optimiser's two running sums; empty at the start.
+        moments: weight → its optimiser's two running sums; None at the start.
+        named: the weights of `module` and what they are called; found where it is None.
     """
 
     graph: Graph
@@ -40,6 +41,7 @@ class Member:
     stream: int = 0
     steps: int = 0
     moments: Mapping[str, tuple[Tensor, Tensor]] | None = None
+    named: Named | None = None
 
 
 class Cohort:
@@ -53,30 +55,31 @@ class Cohort:
     """
 
     def __init__(self, members: Sequence[Member], criterion: Criterion, target: Tensor, like: Tensor) -> None:
-        places = order([one.graph for one in members], [one.stream for one in members])
-        self.members = [members[i] for i in places]
+        found = order([one.graph for one in members], [one.stream for one in members])
+        self.members = [members[i] for i in found]
         self.criterion, self.like, self.batch = criterion, like, len(target)
-        streams = [one.stream for one in self.members]
-        self.joints = align([one.graph for one in self.members], streams)
-        self.named: list[Named] = [named(one.module, one.graph) for one in self.members]
+        self.streams = [one.stream for one in self.members]
+        self.joints = align([one.graph for one in self.members], self.streams)
+        self.named = [one.named or named(one.module, one.graph) for one in self.members]
         self.weights = Weights(self.joints, self.named, like)
         self.clock = Clock([one.seed for one in self.members], [one.steps for one in self.members])
         self.training = Program(self.joints, self.weights, self.batch, self.clock, training=True, like=like)
-        self._evaluations: dict[int, Program] = {}
+        self._evaluations: dict[tuple[int, int], Program] = {}
         self.optimizer = Steps(self.weights, [one.recipe for one in self.members], [one.steps for one in self.members])
         for place, (member, own) in enumerate(zip(self.members, self.named, strict=True)):
             self.weights.load(place, own.tensors)
-            if member.moments:
+            if member.moments is not None:
                 self.optimizer.load(place, member.steps, member.moments)
-        self.losses = [
-            make_losses(
+        self.clips = [(place, one.recipe.clip) for place, one in enumerate(self.members) if one.recipe.clip is not None]
+        self.losses = {
+            self.streams[low]: make_losses(
                 criterion,
                 self.training.outputs.slice(low, high),
                 torch.empty_like(target),
                 [one.recipe.label_smoothing for one in self.members[low:high]],
             )
-            for low, high in _runs(streams)
-        ]
+            for low, high in _runs(self.streams)
+        }
 
     def step(self, batches: Mapping[int, tuple[Sequence[Tensor], Tensor]], rates: Sequence[float]) -> None:
         """One step of training for all.
@@ -91,31 +94,37 @@ class Cohort:
             inputs, _ = batches[self.members[joint.low].stream]
             value.tensor.copy_(inputs[joint.nodes[0].id])
         self.training.forward()
-        low = 0
-        for losses in self.losses:
-            losses.target.copy_(batches[self.members[low].stream][1])
+        for stream, losses in self.losses.items():
+            losses.target.copy_(batches[stream][1])
             losses.step()
-            low += len(losses.outputs)
         self.training.backward()
+        for place, limit in self.clips:
+            self.optimizer.clip(place, limit)
         self.optimizer.step(rates)
 
-    def mean_losses(self, steps: int) -> list[float]:
-        """Each member's mean loss over the last `steps` steps; counting starts anew."""
-        sums = torch.cat([losses.sum for losses in self.losses])
-        for losses in self.losses:
-            losses.sum.zero_()
-        means: list[float] = (sums / steps).tolist()
+    def places(self, stream: int) -> range:
+        """The members that see the batches of `stream`."""
+        low = self.streams.index(stream)
+        return range(low, low + self.streams.count(stream))
+
+    def mean_losses(self, stream: int, steps: int) -> list[float]:
+        """The mean loss over the last `steps` steps of each member of a stream; counting starts anew."""
+        losses = self.losses[stream]
+        means: list[float] = (losses.sum / steps).tolist()
+        losses.sum.zero_()
         return means
 
-    def predict(self, inputs: Sequence[Tensor], batch: int) -> list[Tensor]:
-        """What each member returns for all samples, in evaluation mode. `batch`: samples at once."""
+    def predict(self, stream: int, inputs: Sequence[Tensor], batch: int) -> list[Tensor]:
+        """What each member of a stream returns for all samples, in evaluation mode. `batch`: samples at once."""
         count = len(inputs[0])
         batch = min(batch, count)
-        if batch not in self._evaluations:
-            self._evaluations[batch] = Program(
-                self.joints, self.weights, batch, self.clock, training=False, like=self.like
+        if (stream, batch) not in self._evaluations:
+            places = self.places(stream)
+            joints = [joint for joint in self.joints if joint.low in places]
+            self._evaluations[stream, batch] = Program(
+                joints, self.weights, batch, self.clock, training=False, like=self.like, low=places.start
             )
-        program = self._evaluations[batch]
+        program = self._evaluations[stream, batch]
         results = [
             torch.empty(count, *shape, dtype=self.like.dtype, device=self.like.device)
             for shape in program.outputs.shapes

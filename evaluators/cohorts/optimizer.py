@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import accumulate
 from math import prod
 
@@ -75,6 +76,20 @@ class Steps:
                 amsgrad=False, lr=lr, beta1=recipe.beta1, beta2=recipe.beta2, weight_decay=setting.decay, eps=EPS,
                 maximize=False,
             )  # fmt: skip
+
+    def clip(self, place: int, limit: float) -> None:
+        """Shorten a member's gradient to the norm `limit` where it is longer, as `clip_grad_norm_` does."""
+        gradients = self.gradients[place]
+        norm = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))
+        torch._foreach_mul_(gradients, (limit / (norm + 1e-6)).clamp(max=1.0))
+
+    @cached_property
+    def gradients(self) -> list[list[Tensor]]:
+        """Of each member, where the gradients of its weights go."""
+        return [
+            [self.weights.gradient[low:high] for _, _, low, high in self._places(place)]
+            for place in range(len(self.recipes))
+        ]
 
     def moments(self, place: int) -> dict[str, tuple[Tensor, Tensor]]:
         """Weight → the two running sums of a member's optimiser: views of what steps change."""

@@ -29,11 +29,21 @@ class Program:
         clock: the members' seeds and steps, which dropout reads.
         training: whether there is a backward pass, noise and batch statistics.
         like: gives dtype and device.
+        low: the first member of the joints.
     """
 
     def __init__(
-        self, joints: Sequence[Joint], weights: Weights, batch: int, clock: Clock, *, training: bool, like: Tensor
+        self,
+        joints: Sequence[Joint],
+        weights: Weights,
+        batch: int,
+        clock: Clock,
+        *,
+        training: bool,
+        like: Tensor,
+        low: int = 0,
     ) -> None:
+        self.low = low
         self.joints, self.weights, self.batch, self.training, self.like = joints, weights, batch, training, like
         self.inputs: list[tuple[Joint, Value]] = []
         self.forward_calls: Calls = []
@@ -103,7 +113,7 @@ class Program:
 
     def _output(self, joint: Joint) -> Value:
         if joint.output and not joint.shared:
-            return self.outputs.slice(joint.low, joint.high)
+            return self.outputs.slice(joint.low - self.low, joint.high - self.low)
         return Value([node.type.shape for node in joint.nodes], self.batch, like=self.like, shared=joint.shared)
 
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 import time
+from collections import deque
 from collections.abc import Generator, Sequence
 from dataclasses import replace
 from typing import Any, Protocol, TypeVar
 
 from evaluators.energy import Meter
 from evaluators.failure import classify
-from nas.errors import NasError
+from nas.errors import ExperimentError, NasError
 from nas.study.candidate import Job, Outcome, Report
+
+log = logging.getLogger(__name__)
 
 # A candidate that does not even say that it is out of time, this long after it should have, is ended by force.
 GRACE_S = 30.0
@@ -42,7 +46,8 @@ class AskTell(Protocol):
 class Evaluates(Protocol):
     """An evaluator, as an engine sees it. For engines with several processes it can be pickled.
 
-    It may have `timeout_s`, the seconds of one candidate, and `placed()`, the same evaluator with its data in it.
+    It may have `timeout_s`, the seconds of one candidate; `placed()`, the same evaluator with its data in it; and `together`,
+    which trains several at once, as `evaluators.evaluator.Together`.
     """
 
     def evaluate(self, job: Job) -> Generator[Report, bool | None, Outcome]: ...
@@ -77,6 +82,12 @@ class Engine(Protocol):
     def run(self, study: AskTell, evaluator: Evaluates, observer: Observer | None = None) -> None: ...
 
 
+def require_count(name: str, value: Any) -> None:
+    """Raises: ExperimentError: an engine's option is no whole number from 1."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise ExperimentError(f"engine: `{name}` is a whole number from 1, got {value!r}")
+
+
 def longest_s(evaluator: Evaluates) -> float | None:
     """Seconds after which a candidate is ended by force; None: never."""
     timeout_s: float | None = getattr(evaluator, "timeout_s", None)
@@ -86,7 +97,8 @@ def longest_s(evaluator: Evaluates) -> float | None:
 class Step:
     """A list of jobs, advanced from message to message. The engines differ only in which process holds it.
 
-    Whatever goes wrong in the evaluation of one is its outcome, and the next one follows.
+    Whatever goes wrong in the evaluation of one is its outcome. Several at once train as a cohort where their evaluator
+    knows how and they are such as can; the others follow one after the other.
 
     Args:
         meter: of the energy that each evaluation draws; what its evaluator says itself goes before.
@@ -96,20 +108,30 @@ class Step:
         self.evaluator = evaluator
         self.meter = meter or Meter.of_machine()
         self.running: Generator[Message, bool, None] | None = None
+        self._jobs: deque[tuple[int, Job]] = deque()
+        self._taken = 0
+        self._answers: dict[tuple[int, int], bool] = {}  # who went on at which rung, for those that must begin again
+        self._crews: dict[int, Any] = {}  # by batch size
+        self._alone_now: set[int] = set()  # whose cohort failed
 
     def start(self, jobs: Sequence[Job]) -> Message:
         """Begin with `jobs`; the first message.
 
         Raises: NasError: the evaluator cannot be used at all.
         """
-        self.running = self._through(jobs)
+        self.close()
+        self._take(jobs)
+        self.running = self._through()
         return next(self.running)
 
-    def advance(self, go_on: bool) -> Message:
+    def advance(self, go_on: bool, more: Sequence[Job] = ()) -> Message:
         """The next message; `go_on` answers the report before, and says nothing after an outcome.
 
+        Args:
+            more: jobs that join, numbered on from those before.
         Raises: NasError: the evaluator cannot be used at all; RuntimeError: every job has had its outcome.
         """
+        self._take(more)
         if self.running is None:
             raise RuntimeError("start() comes before advance()")
         try:
@@ -123,29 +145,95 @@ class Step:
         if self.running is not None:
             self.running.close()
             self.running = None
+        self._jobs.clear()
+        self._crews.clear()
+        self._answers.clear()
+        self._alone_now.clear()
+        self._taken = 0
 
-    def _through(self, jobs: Sequence[Job]) -> Generator[Message, bool, None]:
-        for place, job in enumerate(jobs):
-            curve: list[Report] = []
-            started, answer = time.perf_counter(), None
-            running: Any = None
-            with self.meter.start() as energy:
-                try:
-                    running = self.evaluator.evaluate(job)
-                    while True:
-                        curve.append(_sound(running.send(answer), Report))
-                        answer = yield place, curve[-1]
-                except StopIteration as end:
-                    outcome = _judged(end.value, curve, started)
-                except NasError:
-                    raise
-                except (Exception, SystemExit) as error:  # a failure is data
-                    outcome = _failed(error, curve, started)
-                finally:
-                    if hasattr(running, "close"):
-                        running.close()
-                outcome = replace(outcome, joules=outcome.joules or energy.joules())
-            yield place, outcome
+    def _take(self, jobs: Sequence[Job]) -> None:
+        self._jobs.extend(enumerate(jobs, start=self._taken))
+        self._taken += len(jobs)
+
+    def _through(self) -> Generator[Message, bool, None]:
+        while True:
+            yield from self._enlist()
+            crew = next((one for one in self._crews.values() if len(one)), None)
+            if crew is not None:
+                yield from self._together(crew)
+            elif self._jobs:
+                yield from self._alone(*self._jobs.popleft())
+            else:
+                return
+
+    def _asked(self, place: int, report: Report) -> Generator[Message, bool, bool]:
+        """Whether a candidate goes on; one that begins again is not asked about again."""
+        key = place, report.rung
+        if key not in self._answers:
+            self._answers[key] = yield place, report
+        return self._answers[key]
+
+    # ------------------------------------------------------------------ as a cohort
+
+    def _enlist(self) -> Generator[Message, bool, None]:
+        """Put those waiting that can train as a cohort into one, where they are not the only one."""
+        together = getattr(self.evaluator, "together", None)
+        if together is None or (len(self._jobs) == 1 and not any(map(len, self._crews.values()))):
+            return
+        by_size: dict[int, list[tuple[int, Job]]] = {}
+        waiting, self._jobs = self._jobs, deque()
+        for place, job in waiting:
+            size = together.size(job) if place not in self._alone_now else None
+            if size is None:
+                self._jobs.append((place, job))
+            else:
+                by_size.setdefault(size, []).append((place, job))
+        for size, jobs in by_size.items():
+            if size not in self._crews:
+                self._crews[size] = together.crew(self.meter)
+            yield from self._crews[size].join(jobs)
+
+    def _together(self, crew: Any) -> Generator[Message, bool, None]:
+        """Train a cohort to its next mark."""
+        try:
+            messages = crew.advance()
+        except NasError:
+            raise
+        except Exception as error:  # of one of them, or of all together: each shows by itself
+            log.warning("a cohort of %d failed (%s); its candidates train alone", len(crew), error)
+            for place, job in crew.dissolve():
+                self._alone_now.add(place)
+                self._jobs.append((place, job))
+            return
+        for place, said in messages:
+            if isinstance(said, Outcome):
+                yield place, said
+            elif not (yield from self._asked(place, said)) and crew.holds(place):
+                yield crew.stop(place)
+
+    # ------------------------------------------------------------------ one after the other
+
+    def _alone(self, place: int, job: Job) -> Generator[Message, bool, None]:
+        curve: list[Report] = []
+        started, answer = time.perf_counter(), None
+        running: Any = None
+        with self.meter.start() as energy:
+            try:
+                running = self.evaluator.evaluate(job)
+                while True:
+                    curve.append(_sound(running.send(answer), Report))
+                    answer = yield from self._asked(place, curve[-1])
+            except StopIteration as end:
+                outcome = _judged(end.value, curve, started)
+            except NasError:
+                raise
+            except (Exception, SystemExit) as error:  # a failure is data
+                outcome = _failed(error, curve, started)
+            finally:
+                if hasattr(running, "close"):
+                    running.close()
+            outcome = replace(outcome, joules=outcome.joules or energy.joules())
+        yield place, outcome
 
 
 Sent = TypeVar("Sent", Report, Outcome)

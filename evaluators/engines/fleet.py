@@ -39,6 +39,8 @@ class Flight:
         answers: rung → what the study said, so that a second run of a lost candidate reports nothing twice.
         losses: workers that died with it, not counting those that went down with their machine.
         started: when its evaluation began, on the monotonic clock; 0: it has not.
+        single: it was lost with others of its worker, one of which may have been the reason, so that its next worker has no
+            other.
         alone: its worker was ended for want of memory, perhaps another's fault, so that it is evaluated again with no
             other on its machine.
     """
@@ -48,17 +50,27 @@ class Flight:
     answers: dict[int, bool] = field(default_factory=dict)
     losses: int = 0
     started: float = 0.0
+    single: bool = False
     alone: bool = False
 
 
 @dataclass(eq=False)
 class Seat:
-    """One worker's place: who sits there now, and the flights it was given, of which the first is being evaluated."""
+    """One worker's place.
+
+    Args:
+        actor: who sits there now; `node`: where.
+        flights: what it was given and has not ended, by the numbers of its messages.
+        taken: how many it was given since it last had none.
+        heard: when it last said or was told something, on the monotonic clock.
+    """
 
     number: int
     actor: Any = None
     node: str = ""
-    flights: deque[Flight] = field(default_factory=deque)
+    flights: dict[int, Flight] = field(default_factory=dict)
+    taken: int = 0
+    heard: float = 0.0
 
 
 class Fleet:
@@ -156,24 +168,37 @@ class Fleet:
         else:
             self.idle.append(seat)
 
-    def _vacate(self, seat: Seat) -> Flight:
-        """Take a worker away and start another; the flight it was at. Those it had not begun wait for the next worker."""
+    def _vacate(self, seat: Seat) -> list[Flight]:
+        """Take a worker away and start another; the flights it had."""
         self.ray.kill(seat.actor)
-        flight = seat.flights.popleft()
-        self.again.extend(seat.flights)
+        flights = list(seat.flights.values())
         seat.flights.clear()
         self._fill(seat)
-        return flight
+        return flights
+
+    def _suspects(self, seat: Seat) -> list[Flight]:
+        """Take a worker away; those of its flights that it may have failed with. The others wait for the next worker.
+
+        Of several that one worker had, each is evaluated by itself before it is blamed.
+        """
+        flights = self._vacate(seat)
+        if len(flights) == 1:
+            return flights
+        for flight in flights:
+            flight.single = True
+        self.again.extend(flights)
+        return []
 
     def _give_up(self) -> None:
         """End workers that are stuck past their time: in a batch that never ends nobody looks at the clock."""
         if self.longest is None:
             return
-        late = time.monotonic() - self.longest
+        now = time.monotonic()
         for reference, seat in list(self.flying.items()):
-            if seat.flights[0].started < late:
+            if now - seat.heard > self.longest * len(seat.flights):
                 del self.flying[reference]
-                self._end(self._vacate(seat), seat, "timeout", f"no answer in {self.longest:g} s; its worker was ended")
+                for flight in self._suspects(seat):
+                    self._end(flight, seat, "timeout", f"no answer in {self.longest:g} s; its worker was ended")
 
     # ------------------------------------------------------------------ candidates
 
@@ -187,17 +212,18 @@ class Fleet:
             if self.doubted and not self._is_well(seat):
                 self._fill(seat)
                 continue
-            flights = [self.doubted.popleft()] if self.doubted else self._next_flights()
+            flights = [self.doubted.popleft()] if self.doubted else self._next_flights(self.batch)
             if not flights:
                 self.idle.append(seat)
                 return False
-            seat.flights.extend(flights)
-            self._begin(seat, seat.actor.start.remote([flight.job for flight in flights]))
+            seat.taken = 0
+            jobs = self._board(seat, flights)
+            self._await(seat, seat.actor.start.remote(jobs))
         return True
 
     def _must_wait(self, seat: Seat) -> bool:
         """Whether something runs beside `seat` that one which may have taken too much memory must not meet."""
-        beside = [other.flights[0] for other in self.seats if other.flights and other.node == seat.node]
+        beside = [one for other in self.seats if other.node == seat.node for one in other.flights.values()]
         return bool(beside) and (bool(self.doubted) or any(flight.alone for flight in beside))
 
     def _is_well(self, seat: Seat) -> bool:
@@ -209,10 +235,13 @@ class Fleet:
             return False
         return True
 
-    def _next_flights(self) -> list[Flight]:
+    def _next_flights(self, count: int) -> list[Flight]:
+        """At most `count`, or one that has to be by itself."""
         flights: list[Flight] = []
-        while len(flights) < self.batch:
+        while len(flights) < count:
             if self.again:
+                if self.again[0].single:
+                    return flights or [self.again.popleft()]
                 flights.append(self.again.popleft())
             elif (candidate := self.study.ask()) is not None:
                 flights.append(Flight(candidate, self.study.job(candidate)))
@@ -220,69 +249,90 @@ class Fleet:
                 break
         return flights
 
-    def _begin(self, seat: Seat, reference: Any) -> None:
-        """The first of the seat's flights is being evaluated from now on; `reference` is its first message."""
+    def _board(self, seat: Seat, flights: list[Flight]) -> list[Job]:
+        """Give flights to a worker; their jobs, for it to begin with."""
+        now = time.monotonic()
+        for number, flight in enumerate(flights, start=seat.taken):
+            seat.flights[number] = flight
+            new, flight.started = not flight.started, now
+            if new:
+                self.observer.started(flight.candidate, seat.number)
+        seat.taken += len(flights)
+        return [flight.job for flight in flights]
+
+    def _await(self, seat: Seat, reference: Any) -> None:
         self.flying[reference] = seat
-        flight = seat.flights[0]
-        new, flight.started = not flight.started, time.monotonic()
-        if new:
-            self.observer.started(flight.candidate, seat.number)
+        seat.heard = time.monotonic()
 
     def _land(self, reference: Any) -> None:
         """Take what a worker sent: a report is answered, an outcome told, a death made good once."""
         errors = self.ray.exceptions
         seat = self.flying.pop(reference)
         try:
-            _, got = self.ray.get(reference)
+            number, got = self.ray.get(reference)
         except errors.RayTaskError as error:
             if isinstance(error.cause, NasError):
                 raise error.cause from None
-            self._end(self._vacate(seat), seat, "crashed", f"the worker failed: {error}")
+            for flight in self._suspects(seat):
+                self._end(flight, seat, "crashed", f"the worker failed: {error}")
         except errors.OutOfMemoryError:
             self._too_much(seat)
         except errors.RayError as error:
             self._lost(seat, error)
         else:
             if isinstance(got, Report):
-                answer = self._answer(seat, got)
-                self.flying[seat.actor.advance.remote(answer)] = seat
+                self._await(seat, seat.actor.advance.remote(self._answer(seat, number, got)))
             else:
-                self._finish(seat, got)
+                self._finish(seat, number, got)
 
-    def _answer(self, seat: Seat, report: Report) -> bool:
-        flight = seat.flights[0]
+    def _answer(self, seat: Seat, number: int, report: Report) -> bool:
+        flight = seat.flights[number]
         if report.rung not in flight.answers:
             flight.answers[report.rung] = self.study.report(flight.candidate, report)
             self.observer.reported(flight.candidate, report, seat.number)
         return flight.answers[report.rung]
 
-    def _finish(self, seat: Seat, outcome: Outcome) -> None:
-        flight = seat.flights.popleft()
-        following = seat.actor.advance.remote(True) if seat.flights else None  # it need not wait for the record
-        self._tell(flight, seat, outcome)
-        if following is None:
+    def _finish(self, seat: Seat, number: int, outcome: Outcome) -> None:
+        flight = seat.flights.pop(number)
+        if self.batch == 1 or not seat.flights:
+            self._tell(flight, seat, outcome)
             self.idle.append(seat)
-        else:
-            self._begin(seat, following)
+            return
+        free = self.batch - len(seat.flights)
+        if free < self.batch / 2 or self._by_itself(seat):
+            self._await(seat, seat.actor.advance.remote(True))  # it need not wait for the record
+            self._tell(flight, seat, outcome)
+            return
+        self._tell(flight, seat, outcome)
+        more = [] if self.again or self.doubted else self._next_flights(free)
+        self._await(seat, seat.actor.advance.remote(True, self._board(seat, more)))
+
+    @staticmethod
+    def _by_itself(seat: Seat) -> bool:
+        return any(flight.single or flight.alone for flight in seat.flights.values())
 
     def _lost(self, seat: Seat, error: Exception) -> None:
         """A worker died. Its candidate is blamed the second time, unless the machine went down with it."""
         node = seat.node
-        flight = self._vacate(seat)
-        flight.losses += any(one["NodeID"] == node and one["Alive"] for one in self.ray.nodes())
-        if flight.losses < 2:
-            (self.doubted if flight.alone else self.again).append(flight)
-        else:
-            self._end(flight, seat, "crashed", f"two workers died evaluating it; the second: {_reason(error)}")
+        for flight in self._suspects(seat):
+            flight.losses += any(one["NodeID"] == node and one["Alive"] for one in self.ray.nodes())
+            if flight.losses < 2:
+                (self.doubted if flight.alone else self.again).append(flight)
+            else:
+                said = f"two workers died evaluating it; the second: {_reason(error)}"
+                self._end(flight, seat, "crashed", said)
 
     def _too_much(self, seat: Seat) -> None:
         """Ray ended a worker, and perhaps others with it, as memory ran out; who took it shows when each runs alone."""
-        flight = self._vacate(seat)
-        if flight.alone:
-            self._end(flight, seat, "out_of_memory", "alone on its machine it took so much memory that Ray ended it")
-        else:
-            flight.alone = True
-            self.doubted.append(flight)
+        flights = self._vacate(seat)
+        for flight in flights:
+            if flight.alone:
+                self._end(
+                    flight, seat, "out_of_memory", "alone on its machine it took so much memory that Ray ended it"
+                )
+            else:
+                flight.alone = True
+                self.doubted.append(flight)
 
     def _end(self, flight: Flight, seat: Seat, state: State, message: str) -> None:
         """Tell an outcome that the worker could not."""

@@ -11,14 +11,24 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from evaluators.engines.engine import AskTell, Evaluates, Message, Observer, Silent, Step, longest_s
+from evaluators.engines.engine import AskTell, Evaluates, Message, Observer, Silent, Step, longest_s, require_count
 from evaluators.failure import OutOfTime
 from nas.study.candidate import Outcome, Report
 
 
 @dataclass(frozen=True)
 class Inline:
-    """Evaluates in this process. An interrupt leaves the candidate in flight untold, for a resume to take up."""
+    """Evaluates in this process. An interrupt leaves candidates in flight untold, for a resume to take up.
+
+    Args:
+        batch: candidates that are asked for at a time and train together where they can. Above 1 the sampler knows fewer
+            results, and which candidates are together moves the last digits of what they reach.
+    """
+
+    batch: int = 1
+
+    def __post_init__(self) -> None:
+        require_count("batch", self.batch)
 
     def run(self, study: AskTell, evaluator: Evaluates, observer: Observer | None = None) -> None:
         """Ask, evaluate and tell until the study has nothing left.
@@ -28,28 +38,53 @@ class Inline:
         watcher = observer or Silent()
         step, longest = Step(evaluator), longest_s(evaluator)
         try:
-            while (candidate := study.ask()) is not None:
-                watcher.started(candidate, 0)
-                job = study.job(candidate)
-                end = None if longest is None else time.monotonic() + longest
-                got = _heard(partial(step.start, [job]), end)
-                while isinstance(got, Report):
-                    go_on = study.report(candidate, got)
-                    watcher.reported(candidate, got, 0)
-                    got = _heard(partial(step.advance, go_on), end)
-                study.tell(candidate, got)
-                watcher.finished(candidate, got, 0)
+            while asked := self._asked(study, self.batch):
+                flying = dict(enumerate(asked))
+                taken = len(flying)
+                for candidate in asked:
+                    watcher.started(candidate, 0)
+                message = partial(step.start, [study.job(candidate) for candidate in asked])
+                while flying:
+                    end = None if longest is None else time.monotonic() + longest * len(flying)
+                    place, got = _heard(message, end, min(flying))
+                    candidate = flying[place]
+                    if isinstance(got, Report):
+                        go_on = study.report(candidate, got)
+                        watcher.reported(candidate, got, 0)
+                        message = partial(step.advance, go_on)
+                        continue
+                    study.tell(candidate, got)
+                    del flying[place]
+                    watcher.finished(candidate, got, 0)
+                    more = self._more(study, len(flying))
+                    for candidate in more:
+                        watcher.started(candidate, 0)
+                    flying.update(enumerate(more, start=taken))
+                    taken += len(more)
+                    message = partial(step.advance, True, [study.job(candidate) for candidate in more])
         finally:
             step.close()
 
+    def _more(self, study: AskTell, flying: int) -> list[Any]:
+        """Those that take the places of half a batch that ended."""
+        free = self.batch - flying
+        return self._asked(study, free) if flying and free >= self.batch / 2 > 0.5 else []
 
-def _heard(message: Callable[[], Message], end: float | None) -> Report | Outcome:
+    @staticmethod
+    def _asked(study: AskTell, count: int) -> list[Any]:
+        asked: list[Any] = []
+        while len(asked) < count and (candidate := study.ask()) is not None:
+            asked.append(candidate)
+        return asked
+
+
+def _heard(message: Callable[[], Message], end: float | None, waited_for: int) -> Message:
     """What `message` brings until `end` (of the monotonic clock)."""
     try:
         with _alarm(end):
-            return message()[1]
+            return message()
     except OutOfTime as late:  # it rang when the evaluation had just returned
-        return Outcome("timeout", message=str(late))
+        return waited_for, Outcome("timeout", message=str(late))
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from evaluators.engines.engine import AskTell, Evaluates, Observer, Silent
+from evaluators.engines.engine import AskTell, Evaluates, Observer, Silent, require_count
 from evaluators.engines.fleet import Fleet, own_paths
 from evaluators.engines.worker import GIB
 from nas.errors import ExperimentError
@@ -39,8 +39,8 @@ class RayEngine:
         address: `local`: this machine, with a Ray of its own, or the one that Python is connected to already. `auto`: the
             cluster that `ray start` began here; `HOST:6379`: one that this machine belongs to; `ray://HOST:10001`: one
             elsewhere, which needs grpcio here.
-        batch: candidates that a worker is given at a time, one after the other. Above 1 a worker does not wait while the
-            sampler thinks, and the sampler knows fewer results.
+        batch: candidates that a worker has at a time; they train together where they can. Above 1 the sampler knows fewer
+            results, and which candidates are together moves the last digits of what they reach.
     """
 
     workers: int = 2
@@ -51,9 +51,8 @@ class RayEngine:
     batch: int = 1
 
     def __post_init__(self) -> None:
-        for name, value in (("workers", self.workers), ("batch", self.batch)):
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                raise ExperimentError(f"engine: `{name}` is a whole number from 1, got {value!r}")
+        require_count("workers", self.workers)
+        require_count("batch", self.batch)
         _check("cpus", self.cpus, "above 0")
         _check("gpus", self.gpus, "from 0")
         if self.gpus > 1 and self.gpus != int(self.gpus):

@@ -41,8 +41,8 @@ class Worker:
     def start(self, jobs: Sequence[Job]) -> Message:
         return self.step.start(jobs)
 
-    def advance(self, go_on: bool) -> Message:
-        return self.step.advance(go_on)
+    def advance(self, go_on: bool, more: Sequence[Job] = ()) -> Message:
+        return self.step.advance(go_on, more)
 
 
 def limit_gpu(share: float) -> None:

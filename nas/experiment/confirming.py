@@ -124,6 +124,7 @@ class _Plan:
             budget=self.record.experiment["budget"],
             costs=candidate.costs,
             members=design.members,
+            graph=design.graph,
         )
 
     def report(self, candidate: Candidate, report: Report) -> bool:

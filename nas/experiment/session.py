@@ -20,6 +20,7 @@ from nas.pareto.confirmation import Confirmation, read_confirmation
 from nas.pareto.front import Front, frontier
 from nas.space import Architecture, Space
 from nas.study.candidate import Job, Outcome, Report
+from nas.study.proposals import order_of
 from nas.study.records import StudyRecord, TrialRecord, read_study
 
 if TYPE_CHECKING:
@@ -220,6 +221,7 @@ class Search:
             budget=self.record().experiment["budget"],
             costs=trial.costs,
             members=self.architecture(trial).members,
+            order=order_of(self.record().seed),
         )
         evaluator = replace(self.prepared.evaluator, weights=self.directory.resolve() / WEIGHTS)
         outcome: Outcome = _to_the_end(evaluator.evaluate(job))

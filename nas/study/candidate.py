@@ -71,13 +71,16 @@ class Job:
         genotype: the candidate's, and what was solved for.
         source: PyTorch source that defines the model's class.
         recipe: the effective training settings.
-        seed: for weights and data order.
+        seed: for weights and noise.
         budget: how much may be spent at most, such as `{"epochs": 30}`.
         rungs: amounts of the budget's unit at which a report is due, beside the one at its end.
         costs: the candidate's, so that nobody computes them again.
         members: predictions that the model returns side by side, on a first axis behind the batch; 1: no such axis.
         checkpoint: folder for an evaluator of one's own to make and to keep there what it needs to go on after its process
             was lost; removed when the candidate ends. Empty: there is none.
+        order: seed of the order of batches; None: `seed`. Candidates of one search see the same batches, so that they differ in
+            nothing else and can be trained together.
+        graph: what `source` was made from, for evaluators that train several candidates at once; not written down.
     """
 
     number: int
@@ -90,9 +93,12 @@ class Job:
     costs: dict[str, int] = field(default_factory=dict)
     members: int = 1
     checkpoint: str = ""
+    order: int | None = None
+    graph: Any = field(default=None, compare=False, repr=False)
 
     def to_json(self) -> dict[str, Any]:
-        return {f.name: _plain(getattr(self, f.name)) for f in fields(self)}
+        """Plain JSON values; all but `graph`."""
+        return {f.name: _plain(getattr(self, f.name)) for f in fields(self) if f.name != "graph"}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Job:

@@ -236,5 +236,10 @@ def seed_of(seed: int, *parts: int | str) -> int:
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big") >> 1
 
 
+def order_of(seed: int) -> int:
+    """The seed of the order of batches, from the study's: all its candidates see the same."""
+    return seed_of(seed, 0, "order")
+
+
 def _key(digest: str, recipe: Mapping[str, Any]) -> str:
     return digest + json.dumps(recipe, sort_keys=True)

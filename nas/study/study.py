@@ -27,7 +27,7 @@ from nas.study.ledger import Ledger
 from nas.study.lineage import FILE as LINEAGE
 from nas.study.lineage import Lineage, carried_over, earlier, judged, write_lineage
 from nas.study.objectives import Goal
-from nas.study.proposals import seed_of
+from nas.study.proposals import order_of, seed_of
 from nas.study.records import StudyRecord, TrialRecord, record_of, trial_of
 from nas.study.samplers import make_sampler, parse_sampler
 from nas.study.stopping import make_rungs, parse_stopping
@@ -163,8 +163,10 @@ class Study:
 
     def close(self) -> None:
         """Let another process drive the study. Everything told is on disk already."""
-        self._ledger.end()
-        self._lock.release()
+        try:
+            self._ledger.end()
+        finally:
+            self._lock.release()
 
     def __enter__(self) -> Study:
         return self
@@ -210,6 +212,8 @@ class Study:
             rungs=self._knowledge.rungs.stopping.rungs,
             costs=candidate.costs,
             members=design.members,
+            order=order_of(self.settings.seed),
+            graph=design.graph,
         )
 
     def architecture(self, candidate: Candidate) -> Architecture:

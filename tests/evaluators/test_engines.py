@@ -90,7 +90,7 @@ def test_make_engine() -> None:
             {"name": "ray", "worker": 2},
             "`ray` has no option `worker`; did you mean `workers`[?]; it has workers, cpus, gpus, memory_gb, address, batch",
         ),
-        ({"name": "inline", "workers": 2}, "`inline` has no option `workers`; it has none"),
+        ({"name": "inline", "workers": 2}, "`inline` has no option `workers`; it has batch"),
         ({"name": "ray", "workers": 0}, "`workers` is a whole number from 1, got 0"),
         ({"name": "ray", "workers": 1.5}, "`workers` is a whole number from 1, got 1.5"),
         ({"name": "ray", "cpus": 0}, "`cpus` is a number above 0, got 0"),
