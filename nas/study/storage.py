@@ -24,6 +24,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from nas.errors import StudyError, WorkFailed
 from nas.space.domains import Domain
 from nas.study.candidate import Outcome, Report, State
+from nas.study.database import NOT_FOUND_MSG, Database, Written
 from nas.study.directory import Settings
 from nas.study.distributions import distribution, to_optuna
 from nas.study.entry import Entry, Owner
@@ -65,8 +66,8 @@ class Record:
         self._storage = open_storage(location, write=True)
         self._turn = turn_at(location, name)
         self._ids: dict[int, int] = {}
-        self._open: dict[int, int] = {}  # candidates whose trials are not closed, as last read → Optuna's numbers
-        self._n_read = 0
+        self._open: dict[int, int] = {}  # candidates whose trials were open when they were last read → trials' ids
+        self._last_id = -1
         with self.turn(), self._writing():
             self._study_id = self._begun(name, objectives, new, settings)
 
@@ -111,24 +112,29 @@ class Record:
             yield
 
     def load(self) -> list[Entry]:
-        """Candidates that are new since the last call, in order of number, and before them those that were open then."""
-        storage = open_storage(self._location) if isinstance(self._location, Path) else self._storage
+        """Candidates that are new since the last call, in order of number, and before them those that were open then.
+
+        Of a journal, all of them: nobody else writes it.
+        """
         with self._writing():
-            trials = storage.get_all_trials(self._study_id, deepcopy=False)
-        before = [trials[number] for number in self._open.values()]
-        fresh, self._n_read = trials[self._n_read :], len(trials)
+            if isinstance(self._storage, Database):
+                written = self._storage.written(self._study_id, self._last_id, self._open.values())
+            else:
+                trials = open_storage(self._location).get_all_trials(self._study_id, deepcopy=False)
+                written = [Written(one._trial_id, one.state.is_finished(), one.system_attrs) for one in trials]
         entries = []
-        for trial in [*before, *fresh]:
-            if ASKED not in trial.system_attrs:
+        for trial in written:
+            self._last_id = max(self._last_id, trial.trial_id)
+            if ASKED not in trial.attributes:
                 continue
-            entry = _entry(trial)
+            entry = _entry(trial.attributes)
             number = entry.candidate.number
-            if self._ids.setdefault(number, trial._trial_id) != trial._trial_id:
+            if self._ids.setdefault(number, trial.trial_id) != trial.trial_id:
                 continue  # its driver lost its turn in the middle; whoever wrote the number first has it
-            if trial.state.is_finished():
+            if trial.closed:
                 self._open.pop(number, None)
             else:
-                self._open[number] = trial.number
+                self._open[number] = trial.trial_id
             entries.append(entry)
         return entries
 
@@ -203,6 +209,10 @@ class Record:
     def _writing(self) -> Iterator[None]:
         try:
             yield
+        except KeyError as error:
+            if error.args != (NOT_FOUND_MSG,):
+                raise
+            raise WorkFailed(f"the study is gone: somebody removed it from {_shown(self._location)}") from None
         except (OSError, SQLAlchemyError, optuna.exceptions.StorageInternalError) as error:
             cause = error.__cause__ or error  # Optuna's own words are the same whatever happened
             reason = getattr(error, "strerror", None) or str(cause).strip().splitlines()[0]
@@ -222,7 +232,7 @@ def open_storage(location: str | Path, write: bool = False) -> BaseStorage:
             return JournalStorage(SoleJournal(location) if write else JournalFileBackend(str(location)))
         # The first one makes the tables, which no two can do at once.
         with turn_at(location, "tables")() if write else nullcontext():
-            return optuna.storages.get_storage(location)
+            return Database(location) if write else optuna.storages.get_storage(location)
     except json.JSONDecodeError as error:
         raise StudyError(
             f"the study's record {_shown(location)} is damaged: a line in it is not JSON ({error.msg}). "
@@ -250,7 +260,7 @@ def read_entries(location: str | Path, name: str) -> list[Entry]:
     entries: dict[int, Entry] = {}
     for trial in trials:
         if ASKED in trial.system_attrs:
-            entry = _entry(trial)
+            entry = _entry(trial.system_attrs)
             entries.setdefault(entry.candidate.number, entry)
     return list(entries.values())
 
@@ -291,9 +301,8 @@ def _beats(attributes: Mapping[str, Any]) -> dict[str, tuple[str, int | None]]:
     return {key.removeprefix(DRIVER): tuple(value) for key, value in attributes.items() if key.startswith(DRIVER)}
 
 
-def _entry(trial: FrozenTrial) -> Entry:
-    attributes: dict[str, Any] = trial.system_attrs
-    return Entry.from_json(attributes[ASKED], attributes.get(CURVE), attributes.get(OUTCOME), attributes.get(OWNER))
+def _entry(attributes: Mapping[str, Any]) -> Entry:
+    return Entry.from_json(attributes[ASKED], *(attributes.get(key) for key in (CURVE, OUTCOME, OWNER)))
 
 
 def _shown(location: str | Path) -> str:

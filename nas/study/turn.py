@@ -12,8 +12,9 @@ import hashlib
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
+from typing import Any
 
-from sqlalchemy import URL, create_engine, make_url, text
+from sqlalchemy import URL, create_engine, event, make_url, text
 from sqlalchemy.exc import SQLAlchemyError
 
 Turn = Callable[[], AbstractContextManager[None]]
@@ -61,14 +62,21 @@ def _file_turn(path: Path) -> Turn:
 
 def _server_turn(url: URL, kind: str, name: str) -> Turn:
     engine = create_engine(url, pool_size=1, pool_pre_ping=True, isolation_level="AUTOCOMMIT")
+
+    @event.listens_for(engine, "connect")
+    def prepare(connection: Any, _: Any) -> None:
+        cursor = connection.cursor()
+        for statement in _SETUP[kind]:
+            cursor.execute(statement)
+        cursor.close()
+        connection.commit()
+
     digest = hashlib.sha256(f"{url.database}\n{name}".encode()).digest()
     key = {"key": int.from_bytes(digest[:8], "big", signed=True) if kind == "postgresql" else digest.hex()[:40]}
 
     @contextmanager
     def turn() -> Iterator[None]:
         with engine.connect() as connection:
-            for statement in _SETUP[kind]:
-                connection.execute(text(statement))
             connection.execute(text(_TAKE[kind]), key)
             try:
                 yield
