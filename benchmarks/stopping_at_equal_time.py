@@ -1,14 +1,17 @@
-"""Is the confirmed frontier better with stopping when every search may spend the same time? Three tasks, three arms, paired seeds.
+"""Is the confirmed frontier better with stopping when every search has the same time? Three tasks, four arms, paired seeds.
 
     python benchmarks/stopping_at_equal_time.py             run what is missing (an hour of one core), then tables and figure
     python benchmarks/stopping_at_equal_time.py --report    tables and figure of what was run
 
-A search may spend processor seconds of its own process: on an idle core that is wall-clock, on a shared one it is what
-wall-clock would have been. The candidate in flight when they are over does not count. All arms draw the same candidates in
-the same order (`random`, same seed), so they differ in nothing but which they stop and how far they get. Every frontier is
-then retrained with three new seeds by `nas confirm`; a candidate on the frontiers of several arms has the same seeds in
-each, so its retrainings are shared. The score is the hypervolume of mean test accuracy against decades of parameters, as
-a share of the box between a fixed reference and (accuracy 1, `least` parameters).
+Without stopping, a search trains so many candidates; the other arms have the time that these took. All arms draw the same
+candidates in the same order (`random`, same seed), so they differ in nothing but which they stop and how far they get.
+Training is deterministic, so what one arm has trained is not trained again for another: it is shown the same reports, and
+is charged the processor seconds that were measured once, as if it had trained by itself. So an arm gains or loses nothing
+by what else the machine does. The candidate in flight when the time is over does not count.
+
+Every frontier is then retrained with three new seeds by `nas confirm`, again once for all arms that have the candidate. The
+score is the hypervolume of mean test accuracy against decades of parameters, as a share of the box between a fixed
+reference and (accuracy 1, `least` parameters).
 """
 
 from __future__ import annotations
@@ -17,23 +20,32 @@ import argparse
 import contextlib
 import json
 import math
+import shutil
 import statistics
 import subprocess
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import asdict, dataclass, replace
+from itertools import count, product
 from pathlib import Path
 from typing import Any
 
 from scipy.stats import wilcoxon
 
 import nas
+from evaluators.engines import Inline
+from evaluators.evaluator import Evaluator
+from nas.experiment.prepare import Prepared, prepare
+from nas.experiment.settings import Experiment
+from nas.experiment.snapshot import snapshot
 from nas.pareto import geometry
 from nas.pareto.confirmation import read_confirmation, write_confirmation
-from nas.study.candidate import Candidate, Outcome, Report
+from nas.study.candidate import Candidate, Job, Outcome, Report
+from nas.study.study import Study
 
 FOLDER = Path(__file__).parent.parent / "results" / "stopping-at-equal-time"
 RUNS, FIGURE = FOLDER / "runs.jsonl", FOLDER / "hypervolume.svg"
+SEEDS = (1, 2, 3, 4, 5)
 CONFIRM_SEEDS = 3
 CHANCE = 0.1
 EPOCHS = 30  # of one candidate
@@ -42,36 +54,39 @@ RECIPE = {"optimizer": "adamw", "lr": 5e-3, "schedule": "cosine"}
 
 @dataclass(frozen=True)
 class Setting:
-    """A task with its space, and what a search may spend.
+    """A task with its space, and how much a search may spend.
 
     Args:
-        seconds: of processor time, of one search.
+        trials: of a search without stopping; the others have its time.
         least, most: parameters at the ends of the box that the hypervolume is a share of; `most` is the reference.
     """
 
     task: str
     space: str
     batch_size: int
-    seconds: float
+    trials: int
     least: int
     most: int
     constraints: tuple[str, ...] = ()
 
 
-# What no rule of the space forbids, but would eat half a budget alone: networks of more than 50,000 MACs.
+# The few networks with more MACs would eat half a budget alone.
 SETTINGS = (
-    Setting("mnist1d", "families", 256, 40, 100, 100_000, ("macs <= 50_000",)),
-    Setting("digits", "families", 128, 22, 100, 100_000, ("macs <= 50_000",)),
-    Setting("mnist5k", "grammar", 256, 26, 1_000, 500_000),
+    Setting("mnist1d", "families", 256, 15, 100, 100_000, ("macs <= 20_000",)),
+    Setting("digits", "grammar", 128, 20, 100, 100_000),
+    Setting("mnist5k", "grammar", 512, 18, 1_000, 500_000),
 )
 
-# Fixed before the first search was run: the best of their kind in stopping_at_equal_epochs.py.
-WITHOUT, PARETO, ASHA = "without", "pareto-halving", "ray:asha"
+# EARLY and ASHA are the best of their kind in stopping_at_equal_epochs.py; LATE is what `stopping.py` recommends: it begins
+# at a third of the budget. All were fixed before the runs of record.
+WITHOUT, EARLY, LATE, ASHA = "without", "pareto, 5 and 15", "pareto, 10", "asha, 10"
 ARMS: dict[str, dict[str, Any]] = {
     WITHOUT: {"rule": "none"},
-    PARETO: {"rule": "pareto-halving", "rungs": [5, 15], "eta": 4},
+    EARLY: {"rule": "pareto-halving", "rungs": [5, 15], "eta": 4},
+    LATE: {"rule": "pareto-halving", "rungs": [10], "eta": 3},
     ASHA: {"rule": "ray:asha", "rungs": [10], "grace_period": 10, "reduction_factor": 3},
 }
+LOOKS = (5, 10, 15)  # epochs at which any arm looks
 
 
 # ---------------------------------------------------------------------- running
@@ -79,7 +94,7 @@ ARMS: dict[str, dict[str, Any]] = {
 
 @dataclass(frozen=True)
 class Trial:
-    """One candidate: `epochs` is where it ended, `at` the processor seconds of its search by then."""
+    """One candidate: `epochs` is where it ended, `at` the processor seconds charged to its search by then."""
 
     number: int
     state: str
@@ -102,120 +117,165 @@ class Member:
 
 @dataclass(frozen=True)
 class Run:
-    """One search and its confirmed frontier. Seeds are the study's; `wall_s` is what the search took by the clock."""
+    """One search and its confirmed frontier. The seed is the study's; `seconds` is what the search had."""
 
     task: str
     arm: str
     seed: int
     commit: str
-    wall_s: float
+    seconds: float
     trials: list[Trial]
     members: list[Member]
 
 
+Said = Report | Outcome
+
+
+class Trainings:
+    """What each candidate of one study's seed reports, each trained once and only as far as an arm lets it go."""
+
+    def __init__(self, evaluator: Evaluator) -> None:
+        self._evaluator = evaluator
+        self._running: dict[int, tuple[str, Generator[Report, bool | None, Outcome]]] = {}
+        self._said: dict[int, list[tuple[Said, float]]] = {}
+
+    def said(self, job: Job, place: int) -> tuple[Said, float]:
+        """What the candidate says after so many reports, and the processor seconds that this took."""
+        known = self._said.setdefault(job.number, [])
+        if job.number not in self._running:
+            self._running[job.number] = job.source, self._evaluator.evaluate(replace(job, rungs=LOOKS))
+        source, running = self._running[job.number]
+        assert source == job.source, "all arms draw the same candidates"
+        while len(known) <= place:
+            began = time.process_time()
+            try:
+                said: Said = next(running)
+            except StopIteration as end:
+                said = end.value
+            known.append((said, time.process_time() - began))
+        return known[place]
+
+
 class TimeOver(Exception):
-    """The search has spent its processor seconds."""
+    """The search has spent its seconds."""
 
 
-class Clock:
-    """An observer that ends a search when its processor seconds are over; what is in flight then stays untold."""
+class Metered:
+    """An evaluator that charges an arm for what it trains, and watches its search, which it ends when the time is over."""
 
-    def __init__(self, seconds: float) -> None:
-        self.seconds = seconds
+    def __init__(self, trainings: Trainings, seconds: float) -> None:
+        self.trainings, self.seconds = trainings, seconds
+        self.spent = 0.0
         self.trials: list[Trial] = []
 
-    def began(self, total: int | None, done: int, record: Callable[[], Any] | None) -> None:
-        self.start, self.wall = time.process_time(), time.perf_counter()
-
-    def spent(self) -> float:
-        """Raises: TimeOver."""
-        spent = time.process_time() - self.start
-        if spent > self.seconds:
-            raise TimeOver
-        return spent
+    def evaluate(self, job: Job) -> Generator[Report, bool | None, Outcome]:
+        for place in count():
+            said, cost = self.trainings.said(job, place)
+            self.spent += cost
+            if isinstance(said, Outcome):
+                return said
+            if said.rung in (*job.rungs, EPOCHS) and (yield said) is False:
+                return Outcome("stopped", said.metrics, message=f"stopped at {said.rung}")
+        raise AssertionError("a training ends with an outcome")
 
     def started(self, candidate: Candidate, worker: int) -> None:
-        self.spent()
+        self.epochs = 0
 
     def reported(self, candidate: Candidate, report: Report, worker: int) -> None:
-        self.spent()
+        """Raises: TimeOver: what was just reported came too late; the candidate stays untold."""
+        self.epochs = report.rung
+        if self.spent > self.seconds:
+            raise TimeOver
 
     def finished(self, candidate: Candidate, outcome: Outcome, worker: int) -> None:
-        # The study has it by now, so it counts; the seconds were looked at when it reported its last epoch.
-        spent = time.process_time() - self.start
-        epochs = outcome.curve[-1].rung if outcome.curve else 0
-        accuracy = outcome.metrics.get("accuracy", math.nan)
-        params = candidate.costs["params"]
-        self.trials.append(Trial(candidate.number, outcome.state, params, accuracy, epochs, round(spent, 3)))
+        accuracy, params = outcome.metrics.get("accuracy", math.nan), candidate.costs["params"]
+        self.trials.append(
+            Trial(candidate.number, outcome.state, params, round(accuracy, 5), self.epochs, round(self.spent, 3))
+        )
 
 
-def run_missing(seeds: int, work: Path, seconds: float | None, path: Path) -> None:
-    """Run every arm of every task and seed that is not in `path` yet; seeds outermost, the order of arms turning."""
-    done = {(run.task, run.arm, run.seed) for run in load(path)}
-    arms = list(ARMS)
-    # The first search in a process would pay for what is imported on first use.
-    timed(replace(SETTINGS[0], seconds=0.1), WITHOUT, 0, work / "warming")
-    for seed in range(seeds):
-        for place, setting in enumerate(SETTINGS):
-            setting = replace(setting, seconds=seconds or setting.seconds)
-            turn = (seed + place) % len(arms)
-            for arm in arms[turn:] + arms[:turn]:
-                if (setting.task, arm, seed) in done:
-                    continue
-                run = search(setting, arm, seed, work)
+def run_missing(seeds: Sequence[int], work: Path, path: Path) -> None:
+    """Run every task and seed that is not in `path` yet, seeds outermost."""
+    done = {(run.task, run.seed) for run in load(path)}
+    for seed in seeds:
+        for setting in SETTINGS:
+            if (setting.task, seed) not in done:
+                runs = run_arms(setting, seed, work / setting.task / str(seed))
                 with path.open("a", encoding="utf-8") as file:
-                    file.write(json.dumps(asdict(run)) + "\n")
-                tried, score = len(run.trials), volume(run, setting)
-                print(
-                    f"{run.task} {arm} seed {seed}: {tried} tried, {len(run.members)} members, {score:.4f}", flush=True
-                )
+                    file.writelines(json.dumps(asdict(run)) + "\n" for run in runs)
+                scores = ", ".join(f"{run.arm} {volume(run, setting):.4f} of {len(run.trials)}" for run in runs)
+                print(f"{setting.task} seed {seed}, {runs[0].seconds:.0f} s: {scores}", flush=True)
 
 
-def search(setting: Setting, arm: str, seed: int, work: Path) -> Run:
-    """One search by the clock, and its frontier confirmed."""
-    directory = work / setting.task / arm / str(seed)
-    clock = timed(setting, arm, seed, directory)
-    wall = time.perf_counter() - clock.wall
-    return Run(
-        setting.task, arm, seed, commit(), round(wall, 1), clock.trials, confirmed(directory, setting, seed, work)
+def run_arms(setting: Setting, seed: int, work: Path) -> list[Run]:
+    """All arms of one task and seed: first the one that says how long the others have, then the others; then the confirmations."""
+    shutil.rmtree(work, ignore_errors=True)
+    trainings = Trainings(prepared(setting, WITHOUT, seed).evaluator)
+    metered: dict[str, Metered] = {}
+    for arm in ARMS:
+        seconds = metered[WITHOUT].spent if metered else math.inf
+        metered[arm] = Metered(trainings, seconds)
+        search(prepared(setting, arm, seed), work / arm, metered[arm])
+    seconds, made_by = round(metered[WITHOUT].spent, 3), commit()
+    return [
+        Run(setting.task, arm, seed, made_by, seconds, metered[arm].trials, confirmed(work / arm, work)) for arm in ARMS
+    ]
+
+
+def prepared(setting: Setting, arm: str, seed: int) -> Prepared:
+    """The settings of one search; other arms than the one without stopping may try ten times as many in their time."""
+    return prepare(
+        Experiment(
+            experiment=f"{setting.task} {arm}",
+            space=setting.space,
+            task=setting.task,
+            objectives=("maximize accuracy", "minimize params"),
+            constraints=setting.constraints,
+            sampler="random",
+            stopping=ARMS[arm],
+            trials=setting.trials if arm == WITHOUT else 10 * setting.trials,
+            budget={"epochs": EPOCHS},
+            recipe={**RECIPE, "batch_size": setting.batch_size},
+            device="cpu",
+            confirm={"seeds": CONFIRM_SEEDS},
+            seed=seed,
+        )
     )
 
 
-def timed(setting: Setting, arm: str, seed: int, directory: Path) -> Clock:
-    """One search, ended by its clock."""
-    clock = Clock(setting.seconds)
-    with contextlib.suppress(TimeOver):
-        nas.search(
-            setting.space,
-            task=setting.task,
-            objectives=["maximize accuracy", "minimize params"],
-            constraints=list(setting.constraints),
-            sampler="random",
-            stopping=ARMS[arm],
-            budget={"epochs": EPOCHS},
-            recipe={**RECIPE, "batch_size": setting.batch_size},
-            trials=1_000_000,
-            device="cpu",
-            seed=seed,
-            directory=str(directory),
-            observer=clock,
-            fresh=True,
-        )
-    return clock
+def search(made: Prepared, directory: Path, metered: Metered) -> None:
+    """One search in this process, until its trials or its time are over."""
+    settings = made.experiment
+    study = Study.create(
+        directory,
+        made.space,
+        objectives=settings.objectives,
+        metrics=made.metrics,
+        task=settings.task_name,
+        constraints=settings.constraints,
+        sampler=settings.sampler,
+        stopping=settings.stopping,
+        trials=settings.trials,
+        budget=settings.budget,
+        recipe=settings.recipe,
+        seed=settings.seed,
+        experiment=snapshot(settings),
+    )
+    with study, contextlib.suppress(TimeOver):
+        Inline().run(study, metered, metered)
 
 
-def confirmed(directory: Path, setting: Setting, seed: int, work: Path) -> list[Member]:
-    """The frontier retrained; what another arm's retraining of the same candidate with the same seeds found is taken."""
+def confirmed(directory: Path, arms: Path) -> list[Member]:
+    """The frontier retrained; what another of `arms` found of the same candidate, with the same seeds, is taken over."""
     front = {trial.number: trial for trial in nas.open_search(directory).front().members}
-    asked = [read_confirmation(work / setting.task / arm / str(seed)) for arm in ARMS]
-    earlier = [one for one in asked if one is not None and one.budget == {"epochs": EPOCHS}]
+    earlier = [one for one in map(read_confirmation, sorted(arms.iterdir())) if one is not None]
     known = {one.number: one for each in earlier for one in each.candidates}
     shared = [
         known[number] for number, trial in front.items() if number in known and known[number].digest == trial.digest
     ]
     if shared:
         write_confirmation(replace(earlier[0], candidates=tuple(shared)), directory)
-    confirmation = nas.confirm(directory, seeds=CONFIRM_SEEDS)
+    confirmation = nas.confirm(directory)
     members = []
     for number, trial in front.items():
         one = confirmation.candidate(number)
@@ -272,7 +332,7 @@ def compared(ours: Sequence[float], others: Sequence[float]) -> tuple[float, flo
 
 
 def tables(runs: Sequence[Run]) -> str:
-    """Markdown: each arm by itself, and multi-objective stopping against the others, paired by seed."""
+    """Markdown: each arm by itself, and each multi-objective one against the others, paired by seed."""
     scores = {(run.task, run.arm, run.seed): volume(run, by_task(run.task)) for run in runs}
     seeds = sorted({run.seed for run in runs})
     lines = [
@@ -280,8 +340,8 @@ def tables(runs: Sequence[Run]) -> str:
         "|---|---|---:|---:|---:|---:|",
     ]
     for setting in SETTINGS:
-        for arm in ARMS:
-            own = [run for run in runs if (run.task, run.arm) == (setting.task, arm)]
+        of_arm = {arm: [run for run in runs if (run.task, run.arm) == (setting.task, arm)] for arm in ARMS}
+        for arm, own in of_arm.items():
             counts = [
                 statistics.mean(values)
                 for values in zip(*((len(run.trials), n_complete(run), len(run.members)) for run in own), strict=True)
@@ -290,13 +350,12 @@ def tables(runs: Sequence[Run]) -> str:
             shown = " | ".join(f"{count:.0f}" for count in counts)
             score = f"{statistics.mean(found):.4f} ± {statistics.stdev(found):.4f}"
             lines.append(f"| {setting.task} | {arm} | {shown} | {score} |")
-    lines += ["", f"| task | {PARETO} against | difference | wins | p |", "|---|---|---:|---:|---:|"]
+    lines += ["", "| task | arm | against | difference | wins | p |", "|---|---|---|---:|---:|---:|"]
     groups = {**{setting.task: (setting.task,) for setting in SETTINGS}, "all": tuple(one.task for one in SETTINGS)}
-    for name, tasks in groups.items():
-        for other in (WITHOUT, ASHA):
-            pairs = [(scores[task, PARETO, seed], scores[task, other, seed]) for task in tasks for seed in seeds]
-            mean, spread, wins, p = compared(*zip(*pairs, strict=True))
-            lines.append(f"| {name} | {other} | {mean:+.4f} ± {spread:.4f} | {wins} of {len(pairs)} | {p:.3f} |")
+    for (name, tasks), arm, other in product(groups.items(), (EARLY, LATE), (WITHOUT, ASHA)):
+        pairs = [(scores[task, arm, seed], scores[task, other, seed]) for task in tasks for seed in seeds]
+        mean, spread, wins, p = compared(*zip(*pairs, strict=True))
+        lines.append(f"| {name} | {arm} | {other} | {mean:+.4f} ± {spread:.4f} | {wins} of {len(pairs)} | {p:.3f} |")
     return "\n".join(lines)
 
 
@@ -318,24 +377,26 @@ def draw(runs: Sequence[Run], path: Path) -> None:
     from nas.pareto.palette import shades
 
     colors = shades(list(ARMS))
-    figure, axes = plt.subplots(2, len(SETTINGS), figsize=(9, 5.4), layout="constrained")
+    figure, axes = plt.subplots(2, len(SETTINGS), figsize=(10, 5.6), layout="constrained")
     for column, setting in enumerate(SETTINGS):
         above, below = axes[0][column], axes[1][column]
-        times = [setting.seconds * step / 100 for step in range(101)]
+        shares = [step / 100 for step in range(101)]
         own = {arm: [run for run in runs if (run.task, run.arm) == (setting.task, arm)] for arm in ARMS}
         for arm, color in colors.items():
-            found = [history(run, setting, times) for run in own[arm]]
+            found = [history(run, setting, [run.seconds * one for one in shares]) for run in own[arm]]
             mean, least, most = ([pick(at) for at in zip(*found, strict=True)] for pick in (statistics.mean, min, max))
-            above.plot(times, mean, color=color, label=arm)
-            above.fill_between(times, least, most, color=color, alpha=0.12, lw=0)
+            above.plot(shares, mean, color=color, label=arm)
+            above.fill_between(shares, least, most, color=color, alpha=0.12, lw=0)
         for seed in sorted({run.seed for run in runs}):
             line = [volume(run, setting) for arm in ARMS for run in own[arm] if run.seed == seed]
             below.plot(range(len(line)), line, color="#9aa0a8", lw=0.8, zorder=1)
             below.scatter(range(len(line)), line, c=list(colors.values()), s=22, zorder=2)
         above.set(
-            title=f"{setting.task} ({setting.space})", xlabel="processor seconds", ylim=(floor(own, setting), None)
+            title=f"{setting.task} ({setting.space})", xlabel="share of the time", ylim=(floor(own, setting), None)
         )
-        below.set(xticks=range(len(ARMS)), xticklabels=list(ARMS), xlim=(-0.4, len(ARMS) - 0.6))
+        below.set(
+            xticks=range(len(ARMS)), xticklabels=[arm.replace(", ", "\n") for arm in ARMS], xlim=(-0.4, len(ARMS) - 0.6)
+        )
     axes[0][0].set_ylabel("hypervolume, validation\n(mean and range of seeds)")
     axes[1][0].set_ylabel("hypervolume, confirmed on test\n(a line for each seed)")
     axes[0][-1].legend(frameon=False, loc="lower right", fontsize=8)
@@ -345,20 +406,19 @@ def draw(runs: Sequence[Run], path: Path) -> None:
 
 def floor(own: dict[str, list[Run]], setting: Setting) -> float:
     """Where the axis begins: the first seconds, from nothing to something, would flatten the rest."""
-    return min(history(run, setting, [setting.seconds / 6])[0] for runs in own.values() for run in runs)
+    return min(history(run, setting, [run.seconds / 6])[0] for runs in own.values() for run in runs)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--report", action="store_true", help="run nothing")
-    parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--seconds", type=float, help="of each search, to try it out with other --runs")
+    parser.add_argument("--seeds", type=int, nargs="+", default=SEEDS)
     parser.add_argument("--runs", type=Path, default=RUNS, help="the file with a line a run")
     parser.add_argument("--work", type=Path, default=Path("runs/stopping-at-equal-time"), help="for the searches")
     options = parser.parse_args()
     if not options.report:
         options.runs.parent.mkdir(parents=True, exist_ok=True)
-        run_missing(options.seeds, options.work, options.seconds, options.runs)
+        run_missing(options.seeds, options.work, options.runs)
     runs = load(options.runs)
     print(tables(runs))
     draw(runs, options.runs.with_name(FIGURE.name))
