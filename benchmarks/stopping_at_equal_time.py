@@ -23,24 +23,22 @@ import math
 import shutil
 import statistics
 import subprocess
-import time
-from collections.abc import Generator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from itertools import count, product
+from itertools import product
 from pathlib import Path
 from typing import Any
 
+from metered import Metered, TimeOver, Trainings, Trial
 from scipy.stats import wilcoxon
 
 import nas
 from evaluators.engines import Inline
-from evaluators.evaluator import Evaluator
 from nas.experiment.prepare import Prepared, prepare
 from nas.experiment.settings import Experiment
 from nas.experiment.snapshot import snapshot
 from nas.pareto import geometry
 from nas.pareto.confirmation import read_confirmation, write_confirmation
-from nas.study.candidate import Candidate, Job, Outcome, Report
 from nas.study.study import Study
 
 FOLDER = Path(__file__).parent.parent / "results" / "stopping-at-equal-time"
@@ -93,18 +91,6 @@ LOOKS = (5, 10, 15)  # epochs at which any arm looks
 
 
 @dataclass(frozen=True)
-class Trial:
-    """One candidate: `epochs` is where it ended, `at` the processor seconds charged to its search by then."""
-
-    number: int
-    state: str
-    params: int
-    accuracy: float
-    epochs: int
-    at: float
-
-
-@dataclass(frozen=True)
 class Member:
     """One member of a frontier, retrained: accuracies of the runs that completed."""
 
@@ -128,72 +114,6 @@ class Run:
     members: list[Member]
 
 
-Said = Report | Outcome
-
-
-class Trainings:
-    """What each candidate of one study's seed reports, each trained once and only as far as an arm lets it go."""
-
-    def __init__(self, evaluator: Evaluator) -> None:
-        self._evaluator = evaluator
-        self._running: dict[int, tuple[str, Generator[Report, bool | None, Outcome]]] = {}
-        self._said: dict[int, list[tuple[Said, float]]] = {}
-
-    def said(self, job: Job, place: int) -> tuple[Said, float]:
-        """What the candidate says after so many reports, and the processor seconds that this took."""
-        known = self._said.setdefault(job.number, [])
-        if job.number not in self._running:
-            self._running[job.number] = job.source, self._evaluator.evaluate(replace(job, rungs=LOOKS))
-        source, running = self._running[job.number]
-        assert source == job.source, "all arms draw the same candidates"
-        while len(known) <= place:
-            began = time.process_time()
-            try:
-                said: Said = next(running)
-            except StopIteration as end:
-                said = end.value
-            known.append((said, time.process_time() - began))
-        return known[place]
-
-
-class TimeOver(Exception):
-    """The search has spent its seconds."""
-
-
-class Metered:
-    """An evaluator that charges an arm for what it trains, and watches its search, which it ends when the time is over."""
-
-    def __init__(self, trainings: Trainings, seconds: float) -> None:
-        self.trainings, self.seconds = trainings, seconds
-        self.spent = 0.0
-        self.trials: list[Trial] = []
-
-    def evaluate(self, job: Job) -> Generator[Report, bool | None, Outcome]:
-        for place in count():
-            said, cost = self.trainings.said(job, place)
-            self.spent += cost
-            if isinstance(said, Outcome):
-                return said
-            if said.rung in (*job.rungs, EPOCHS) and (yield said) is False:
-                return Outcome("stopped", said.metrics, message=f"stopped at {said.rung}")
-        raise AssertionError("a training ends with an outcome")
-
-    def started(self, candidate: Candidate, worker: int) -> None:
-        self.epochs = 0
-
-    def reported(self, candidate: Candidate, report: Report, worker: int) -> None:
-        """Raises: TimeOver: what was just reported came too late; the candidate stays untold."""
-        self.epochs = report.rung
-        if self.spent > self.seconds:
-            raise TimeOver
-
-    def finished(self, candidate: Candidate, outcome: Outcome, worker: int) -> None:
-        accuracy, params = outcome.metrics.get("accuracy", math.nan), candidate.costs["params"]
-        self.trials.append(
-            Trial(candidate.number, outcome.state, params, round(accuracy, 5), self.epochs, round(self.spent, 3))
-        )
-
-
 def run_missing(seeds: Sequence[int], work: Path, path: Path) -> None:
     """Run every task and seed that is not in `path` yet, seeds outermost."""
     done = {(run.task, run.seed) for run in load(path)}
@@ -210,7 +130,7 @@ def run_missing(seeds: Sequence[int], work: Path, path: Path) -> None:
 def run_arms(setting: Setting, seed: int, work: Path) -> list[Run]:
     """All arms of one task and seed: first the one that says how long the others have, then the others; then the confirmations."""
     shutil.rmtree(work, ignore_errors=True)
-    trainings = Trainings(prepared(setting, WITHOUT, seed).evaluator)
+    trainings = Trainings(prepared(setting, WITHOUT, seed).evaluator, LOOKS)
     metered: dict[str, Metered] = {}
     for arm in ARMS:
         seconds = metered[WITHOUT].spent if metered else math.inf
@@ -382,6 +302,8 @@ def draw(runs: Sequence[Run], path: Path) -> None:
         above, below = axes[0][column], axes[1][column]
         shares = [step / 100 for step in range(101)]
         own = {arm: [run for run in runs if (run.task, run.arm) == (setting.task, arm)] for arm in ARMS}
+        # The first seconds, from nothing to something, would flatten the rest.
+        lowest = min(history(run, setting, [run.seconds / 6])[0] for each in own.values() for run in each)
         for arm, color in colors.items():
             found = [history(run, setting, [run.seconds * one for one in shares]) for run in own[arm]]
             mean, least, most = ([pick(at) for at in zip(*found, strict=True)] for pick in (statistics.mean, min, max))
@@ -391,9 +313,7 @@ def draw(runs: Sequence[Run], path: Path) -> None:
             line = [volume(run, setting) for arm in ARMS for run in own[arm] if run.seed == seed]
             below.plot(range(len(line)), line, color="#9aa0a8", lw=0.8, zorder=1)
             below.scatter(range(len(line)), line, c=list(colors.values()), s=22, zorder=2)
-        above.set(
-            title=f"{setting.task} ({setting.space})", xlabel="share of the time", ylim=(floor(own, setting), None)
-        )
+        above.set(title=f"{setting.task} ({setting.space})", xlabel="share of the time", ylim=(lowest, None))
         below.set(
             xticks=range(len(ARMS)), xticklabels=[arm.replace(", ", "\n") for arm in ARMS], xlim=(-0.4, len(ARMS) - 0.6)
         )
@@ -402,11 +322,6 @@ def draw(runs: Sequence[Run], path: Path) -> None:
     axes[0][-1].legend(frameon=False, loc="lower right", fontsize=8)
     figure.savefig(path)
     plt.close(figure)
-
-
-def floor(own: dict[str, list[Run]], setting: Setting) -> float:
-    """Where the axis begins: the first seconds, from nothing to something, would flatten the rest."""
-    return min(history(run, setting, [run.seconds / 6])[0] for runs in own.values() for run in runs)
 
 
 def main() -> None:
