@@ -97,10 +97,12 @@ def together(members: list[Member], given: dict[int, list[tuple[Tensor, Tensor]]
 
 
 def assert_equal(cohort: Cohort, given: dict[int, list[tuple[Tensor, Tensor]]], tolerance: float = 1e-9) -> None:
-    losses = cohort.mean_losses(STEPS)
     probe = batches(7)[0][0]
+    losses, predictions = {}, {}
     with torch.no_grad():
-        predictions = cohort.predict([probe], 6)
+        for stream in given:
+            losses.update(zip(cohort.places(stream), cohort.mean_losses(stream, STEPS), strict=True))
+            predictions.update(zip(cohort.places(stream), cohort.predict(stream, [probe], 6), strict=True))
     for place, member in enumerate(cohort.members):
         module, loss = alone(member.graph, member.seed, member.recipe, given[member.stream])
         assert losses[place] == pytest.approx(loss, rel=1e-12)

@@ -111,9 +111,21 @@ class Destination:
                 calls.append(compute(*tensors, out))
         return calls
 
-    def product(self, place: int, left: Tensor, right: Tensor) -> Call:
-        """The call that brings the matrix product of two for one member, as rows."""
+    def product(self, place: int, left: Tensor, right: Tensor, factor: float = 1.0) -> Call:
+        """The call that brings `factor` times the matrix product of two for one member, as rows."""
         out = self.value.part_rows[place]
-        if self.holds:
-            return partial(torch.addmm, out, left, right, out=out)
-        return partial(torch.mm, left, right, out=out)
+        return partial(torch.addmm, out, left, right, beta=self.holds, alpha=factor, out=out)
+
+
+def summed(numbers: Tensor, dims: tuple[int, ...], out: Tensor, added: bool) -> Call:
+    """The call that brings the sum over `dims`, which stay as axes of size 1 where `out` has them, to a weight's gradient.
+
+    Args:
+        added: to what `out` holds: the gradient of a weight that is tied.
+    """
+    keep = out.ndim == numbers.ndim
+    return partial(_add_sum, numbers, dims, keep, out) if added else partial(torch.sum, numbers, dims, keep, out=out)
+
+
+def _add_sum(numbers: Tensor, dims: tuple[int, ...], keep: bool, out: Tensor) -> None:
+    out.add_(numbers.sum(dims, keep))

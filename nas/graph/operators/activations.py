@@ -142,6 +142,7 @@ for _row in _ROWS:
 register(
     Operator(
         name="softmax",
+        cohort="evaluators.cohorts.rules.products:softmax",
         equation="yᵢ = exp xᵢ / Σⱼ exp xⱼ",
         example="softmax(x)",
         doc="Positive numbers that sum to 1 along one axis, the last by default.",

@@ -22,6 +22,7 @@ def _infer_clamp(types: Types, attrs: Attributes) -> TensorType:
 register(
     Operator(
         name="times",
+        cohort="evaluators.cohorts.rules.activations:activation",
         equation="y = by · x",
         example="times(x, 0.5)",
         doc="A tensor times a fixed number; written `0.5 * x`, `x / 2`, `-x`.",
@@ -34,6 +35,7 @@ register(
 register(
     Operator(
         name="plus",
+        cohort="evaluators.cohorts.rules.activations:activation",
         equation="y = x + by",
         example="plus(x, 1)",
         doc="A tensor plus a fixed number; written `x + 1`, `x - 0.5`.",
@@ -46,6 +48,7 @@ register(
 register(
     Operator(
         name="divide",
+        cohort="evaluators.cohorts.rules.products:divide",
         equation="y = x₁ ⊘ x₂",
         example="divide(x, y)",
         doc="The elementwise quotient of two tensors with equal axes; written `x / y`.",
@@ -57,6 +60,7 @@ register(
 register(
     Operator(
         name="power",
+        cohort="evaluators.cohorts.rules.activations:activation",
         equation="y = x ^ by, elementwise",
         example="power(x, 2)",
         doc="A tensor to a fixed power; written `x ** 2`. Of negative numbers only whole powers exist.",
@@ -71,6 +75,7 @@ register(
 register(
     Operator(
         name="clamp",
+        cohort="evaluators.cohorts.rules.activations:activation",
         equation="y = min(max(x, low), high)",
         example="clamp(x, -1, 1)",
         doc="A tensor cut off below and above.",

@@ -61,6 +61,7 @@ def _forward(types: Types, attrs: Attributes, out: TensorType, module: str, args
 register(
     Operator(
         name="contract",
+        cohort="evaluators.cohorts.rules.products:contract",
         equation="y = Σ_over a ⊙ b",
         example="contract(x, y, [channels])",
         on=("tokens=8, channels=16", "keys=4, channels=16"),

@@ -69,6 +69,7 @@ def _gate(types: Types, attrs: Attributes, out: TensorType, module: str, args: l
 register(
     Operator(
         name="glu",
+        cohort="evaluators.cohorts.rules.gates:glu",
         equation="y = act(x₁) ⊙ x₂ of x = [x₁; x₂]",
         example='glu(x, act="silu")',
         doc=(
@@ -89,6 +90,7 @@ register(
 register(
     Operator(
         name="spatial_gate",
+        cohort="evaluators.cohorts.rules.gates:spatial_gate",
         equation="y = x₁ ⊙ (W LN(x₂) + b) of x = [x₁; x₂], W along the tokens",
         example="spatial_gate(x, axis=tokens)",
         count="i·i + i + c",

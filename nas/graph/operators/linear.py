@@ -123,6 +123,7 @@ register(
 register(
     Operator(
         name="ntk_linear",
+        cohort="evaluators.cohorts.rules.linear:ntk_linear",
         equation="y = W x / √|axis| + b",
         example="ntk_linear(x, 32)",
         count="i·n + n with bias",

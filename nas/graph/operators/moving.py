@@ -97,6 +97,7 @@ def _cycle(types: Types, attrs: Attributes, out: TensorType, module: str, args: 
 register(
     Operator(
         name="slice",
+        cohort="evaluators.cohorts.rules.moves:move",
         equation="y[i] = x[start + i], i = 0 … stop − start − 1",
         example="slice(x, 0, 4, axis=tokens)",
         doc="A piece of an axis, counted from 0; `stop` itself is not part of it.",

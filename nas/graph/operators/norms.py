@@ -74,7 +74,7 @@ def _infer_group_norm(types: Types, attrs: Attributes) -> TensorType:
 register(
     Operator(
         name="layer_norm",
-        cohort="evaluators.cohorts.rules.norms:layer_norm",
+        cohort="evaluators.cohorts.rules.row_norms:layer_norm",
         equation="y = γ ⊙ (x − mean x) / √(var x + ε) + β",
         example="layer_norm(x)",
         count="2·i with affine",
@@ -93,6 +93,7 @@ register(
 register(
     Operator(
         name="rms_norm",
+        cohort="evaluators.cohorts.rules.row_norms:rms_norm",
         equation="y = γ ⊙ x / √(mean x² + ε)",
         example="rms_norm(x)",
         count="i with affine",
@@ -111,7 +112,7 @@ register(
 register(
     Operator(
         name="batch_norm",
-        cohort="evaluators.cohorts.rules.norms:batch_norm",
+        cohort="evaluators.cohorts.rules.batch_norm:batch_norm",
         equation="y = γ ⊙ (x − mean x) / √(var x + ε) + β",
         example="batch_norm(x)",
         count="2·i with affine",
@@ -160,6 +161,7 @@ register(
 register(
     Operator(
         name="l2_norm",
+        cohort="evaluators.cohorts.rules.row_norms:l2_norm",
         equation="y = x / max(√Σ x², 1e-12)",
         example="l2_norm(x)",
         doc="Every sample is given the length 1 along one axis, the last by default.",

@@ -68,6 +68,7 @@ def _zero(types: Types, attrs: Attributes, out: TensorType, module: str, args: l
 register(
     Operator(
         name="concat",
+        cohort="evaluators.cohorts.rules.moves:concat",
         equation="y = [x₁; x₂; …]",
         example="concat(x, y)",
         doc="Tensors one behind the other along one axis, the last by default; all other axes are equal.",
@@ -83,6 +84,7 @@ register(
 register(
     Operator(
         name="chunk",
+        cohort="evaluators.cohorts.rules.moves:move",
         equation="y = xᵢ of x = [x₀; x₁; …]",
         example="chunk(x, 0, 2)",
         doc="One of `parts` equal pieces of an axis. `split(x, parts)` gives all of them.",
@@ -100,6 +102,7 @@ register(
 register(
     Operator(
         name="identity",
+        cohort="evaluators.cohorts.rules.moves:move",
         equation="y = x",
         example="identity(x)",
         doc="The tensor itself. With `n` it checks that the axis has that size, so that it can stand where a layer may.",

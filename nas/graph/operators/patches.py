@@ -141,6 +141,7 @@ def _back(types: Types, attrs: Attributes, out: TensorType, module: str, args: l
 register(
     Operator(
         name="patchify",
+        cohort="evaluators.cohorts.rules.moves:move",
         equation="y[token, :] = the numbers of one patch of x",
         example="patchify(x, 4)",
         on=("height=8, width=8, channels=4",),

@@ -114,6 +114,7 @@ def _reorder(types: Types, attrs: Attributes, out: TensorType, module: str, args
 register(
     Operator(
         name="merge_axes",
+        cohort="evaluators.cohorts.rules.moves:move",
         equation="y[…, i·|second| + j, …] = x[…, i, …, j, …]",
         example="merge_axes(x, height, width)",
         on=("height=8, width=8, channels=4",),
@@ -137,6 +138,7 @@ register(
 register(
     Operator(
         name="split_axis",
+        cohort="evaluators.cohorts.rules.moves:move",
         equation="y[…, i, j, …] = x[…, i·size + j, …]",
         example="split_axis(x, channels, 4, [heads, depth])",
         doc="One axis as two, the inner one of `size`. A merged axis gives its factors back when no size is given.",
@@ -154,6 +156,7 @@ register(
 register(
     Operator(
         name="flatten",
+        cohort="evaluators.cohorts.rules.moves:move",
         equation="y[i·|b| + j] = x[i, j]",
         example="flatten(x)",
         doc="All axes as one, in their order.",
@@ -166,6 +169,7 @@ register(
 register(
     Operator(
         name="rename",
+        cohort="evaluators.cohorts.rules.moves:move",
         equation="y = x",
         example="rename(x, channels, depth)",
         doc="The tensor itself with an axis of another name.",
@@ -179,6 +183,7 @@ register(
 register(
     Operator(
         name="reorder",
+        cohort="evaluators.cohorts.rules.moves:move",
         equation="y[j, i] = x[i, j]",
         example="reorder(x, [channels, tokens])",
         doc="The axes in another order.",

@@ -62,6 +62,7 @@ def _register_values(name: str, equation: str, doc: str, symbol: str, init: floa
     register(
         Operator(
             name=name,
+            cohort=f"evaluators.cohorts.rules.scales:{name}",
             equation=equation,
             example=f"{name}(x)",
             count="axes",
@@ -108,6 +109,7 @@ _register_values(
 register(
     Operator(
         name="affine",
+        cohort="evaluators.cohorts.rules.scales:affine",
         equation="y = α ⊙ x + β",
         example="affine(x)",
         count="2·i",
@@ -124,6 +126,7 @@ register(
 register(
     Operator(
         name="layer_scale",
+        cohort="evaluators.cohorts.rules.scales:layer_scale",
         equation="y = γ ⊙ x",
         example="layer_scale(x)",
         count="i",

@@ -56,6 +56,7 @@ register(
 register(
     Operator(
         name="multiply",
+        cohort="evaluators.cohorts.rules.products:multiply",
         equation="y = x₁ ⊙ x₂ ⊙ …",
         example="multiply(x, y)",
         doc="The elementwise product of tensors with equal axes; written `*`.",

@@ -40,7 +40,7 @@ def slid(op: str, type_: TensorType, over: tuple[int, ...], window: int, attrs: 
     return type_
 
 
-def _register_reduction(name: str, equation: str, doc: str, call: str) -> None:
+def _register_reduction(name: str, equation: str, doc: str, call: str, cohort: str = "") -> None:
     def infer(types: Types, attrs: Attributes) -> TensorType:
         index = position(name, types[0], attrs["axis"])
         axes = types[0].axes
@@ -49,6 +49,7 @@ def _register_reduction(name: str, equation: str, doc: str, call: str) -> None:
     register(
         Operator(
             name=name,
+            cohort=cohort,
             equation=equation,
             example=f"{name}(x, axis=tokens)",
             doc=doc,
@@ -62,9 +63,12 @@ def _register_reduction(name: str, equation: str, doc: str, call: str) -> None:
     )
 
 
-_register_reduction("mean_pool", "y = Σᵢ xᵢ / |axis|", "The mean over one axis, which goes.", "mean")
+_POOLS = "evaluators.cohorts.rules.pools"
+_register_reduction(
+    "mean_pool", "y = Σᵢ xᵢ / |axis|", "The mean over one axis, which goes.", "mean", f"{_POOLS}:mean_pool"
+)
 _register_reduction("max_pool", "y = maxᵢ xᵢ", "The largest number along one axis, which goes.", "amax")
-_register_reduction("sum_pool", "y = Σᵢ xᵢ", "The sum over one axis, which goes.", "sum")
+_register_reduction("sum_pool", "y = Σᵢ xᵢ", "The sum over one axis, which goes.", "sum", f"{_POOLS}:sum_pool")
 
 
 def _pooled(types: Types, attrs: Attributes) -> tuple[tuple[int, ...], int | None]:

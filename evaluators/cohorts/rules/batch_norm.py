@@ -1,4 +1,4 @@
-"""Normalisations. A batch norm is one call for all members, since every channel is normalised by itself."""
+"""A batch norm is one call for all members, since every channel is normalised by itself."""
 
 from __future__ import annotations
 
@@ -94,38 +94,3 @@ def _put(found: Sequence[Tensor], outs: Sequence[Tensor | None], added: Sequence
     for out, gradient, add in zip(outs, found, added, strict=True):
         if out is not None:
             out.add_(gradient) if add else out.copy_(gradient)
-
-
-def layer_norm(site: Site) -> Made | None:
-    """y = γ ⊙ (x − mean x) / √(var x + ε) + β, over the last axis: one call for each member."""
-    if site.attrs["axis"] != site.types[0][0].names[-1]:
-        return None
-    x, y, eps = site.inputs[0], site.output, float(site.attrs["eps"])  # type: ignore[arg-type]
-    weight, bias = site.weights.get("weight"), site.weights.get("bias")
-    kept = [(one.new_empty(len(one), 1), one.new_empty(len(one), 1)) for one in x.part_rows]
-    forward: Calls = [
-        partial(
-            _aten.native_layer_norm.out, one, (one.shape[1],), _of(weight, i, False), _of(bias, i, False), eps,
-            out0=out, out1=mean, out2=scale,
-        )
-        for i, (one, out, (mean, scale)) in enumerate(zip(x.part_rows, y.part_rows, kept, strict=True))
-    ]  # fmt: skip
-
-    def backward() -> Calls:
-        into = site.gradient()
-        calls: Calls = [] if into is None else list(into.before)
-        tied = weight is not None and weight.tied
-        for i, one in enumerate(x.part_rows):
-            arguments = (
-                y.gradient.part_rows[i], one, (one.shape[1],), *kept[i], _of(weight, i, False), _of(bias, i, False)
-            )  # fmt: skip
-            outs = (None if into is None else into.value.part_rows[i], _grown(weight, i, False), _grown(bias, i, False))
-            calls.append(partial(_layer_norm_back, arguments, outs, (into is not None and into.holds, tied, tied)))
-        return calls
-
-    return forward, backward
-
-
-def _layer_norm_back(arguments: tuple[object, ...], outs: tuple[Tensor | None, ...], added: tuple[bool, ...]) -> None:
-    found = _aten.native_layer_norm_backward(*arguments, [out is not None for out in outs])
-    _put(found, outs, added)

@@ -1,0 +1,109 @@
+"""One half of the channels gates the other."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from evaluators.cohorts.rules.activations import PAIRS
+from evaluators.cohorts.rules.base import Call, Calls, Destination, Made, Site, summed
+from evaluators.cohorts.rules.mixing import Mix
+from evaluators.cohorts.rules.row_norms import RowNorm
+from evaluators.cohorts.values import Value
+
+NORM_EPS = 1e-5
+_ATTRS = {"approximate": "none"}  # of the gate's activation
+
+
+def glu(site: Site) -> Made:
+    """y = act(x₁) ⊙ x₂ of x = [x₁; x₂]"""
+    x, y, act = site.inputs[0], site.output, str(site.attrs["act"])
+    at = site.types[0][0].names.index(str(site.attrs["axis"])) + 1
+    swap = site.attrs["gate"] == "second"
+    pair = PAIRS["times" if act == "identity" else act]
+    attrs: dict[str, Any] = {**_ATTRS, "by": 1.0}
+    active = Value(y.shapes, y.batch, like=y.tensor)
+
+    def halves(value: Value) -> list[tuple[Tensor, Tensor]]:
+        """What `act` is taken of and what it gates."""
+        found = (part.chunk(2, at) for part in value.parts)
+        return [(second, first) if swap else (first, second) for first, second in found]
+
+    forward: Calls = []
+    for (gate, passed), activated, out in zip(halves(x), active.parts, y.parts, strict=True):
+        forward += [pair.forward(gate, activated, attrs), partial(torch.mul, activated, passed, out=out)]
+
+    def backward() -> Calls:
+        into = site.gradient()
+        if into is None:
+            return []
+        calls = list(into.before)
+        members = zip(halves(x), active.parts, y.gradient.parts, halves(into.value), strict=True)
+        for (gate, passed), activated, gradient, (to_gate, to_passed) in members:
+            grown = torch.empty_like(activated, memory_format=torch.contiguous_format)
+            calls += [_put(gradient, activated, to_passed, into), partial(torch.mul, gradient, passed, out=grown)]
+            if into.holds:
+                scratch = torch.empty_like(grown)
+                calls.append(pair.backward(grown, gate, activated, scratch, attrs))
+                calls.append(partial(to_gate.add_, scratch))
+            else:
+                calls.append(pair.backward(grown, gate, activated, to_gate, attrs))
+        return calls
+
+    return forward, backward
+
+
+def spatial_gate(site: Site) -> Made:
+    """y = x₁ ⊙ (W LN(x₂) + b) of x = [x₁; x₂], W along the tokens"""
+    x, y = site.inputs[0], site.output
+    weight, bias = site.weights["mix.weight"], site.weights["mix.bias"]
+    names = site.types[0][0].names
+    at = names.index(str(site.attrs["axis"])) + 1
+    order = [at, *(i for i in range(len(names) + 1) if i != at)]
+    gate, normal = (Value(y.shapes, y.batch, like=y.tensor) for _ in range(2))
+    slots = (site.weights["norm.weight"], site.weights["norm.bias"])
+    norm = RowNorm(gate, normal, *slots, eps=NORM_EPS, centered=True)
+
+    def halves(value: Value) -> list[tuple[Tensor, Tensor]]:
+        found = (part.chunk(2, -1) for part in value.parts)
+        return [(first.permute(order), second) for first, second in found]
+
+    fronts = [part.permute(order) for part in y.parts]
+    mixes = [
+        Mix(part.permute(order), out, own, 0) for part, out, own in zip(normal.parts, fronts, weight.parts, strict=True)
+    ]
+    biases = [part.view(-1, *[1] * len(names)) for part in bias.parts]
+    forward: Calls = [partial(to.copy_, second) for to, (_, second) in zip(gate.parts, halves(x), strict=True)]
+    forward += norm.forward()
+    for mix, b, (passed, _), out in zip(mixes, biases, halves(x), fronts, strict=True):
+        forward += [*mix.forward, partial(mix.result.add_, b), partial(torch.mul, passed, mix.result, out=out)]
+
+    def backward() -> Calls:
+        into = site.gradient()
+        calls = [] if into is None else list(into.before)
+        for i, (mix, (passed, _), part) in enumerate(zip(mixes, halves(x), y.gradient.parts, strict=True)):
+            gradient = part.permute(order)
+            if into is not None:
+                calls.append(_put(gradient, mix.result, halves(into.value)[i][0], into))
+            calls += [
+                partial(torch.mul, gradient, passed, out=mix.result),
+                mix.weight_gradient(weight.gradients[i], weight.tied),
+                summed(mix.result.flatten(1), (1,), bias.gradients[i], bias.tied),
+                mix.input_gradient,
+                partial(normal.gradient.parts[i].permute(order).copy_, mix.source),
+            ]
+        calls += norm.backward(normal.gradient, None if into is None else Destination(gate.gradient, False, []))
+        if into is not None:
+            for (_, second), grown in zip(halves(into.value), gate.gradient.parts, strict=True):
+                calls.append(partial(second.add_ if into.holds else second.copy_, grown))
+        return calls
+
+    return forward, backward
+
+
+def _put(a: Tensor, b: Tensor, to: Tensor, into: Destination) -> Call:
+    """The call that brings a product."""
+    return partial(to.addcmul_, a, b) if into.holds else partial(torch.mul, a, b, out=to)

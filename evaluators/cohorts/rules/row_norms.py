@@ -1,0 +1,185 @@
+"""Norms over the last axis. Members side by side are served in blocks, whose statistics are products of matrices."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import torch
+from torch import Tensor
+
+from evaluators.cohorts.rules.base import Calls, Destination, Made, Site, summed
+from evaluators.cohorts.values import Value
+from evaluators.cohorts.weights import Slot
+
+# A block of k members costs k times the products of one, but no more calls: about as many multiplications as a call is worth.
+BLOCK_MACS = 200_000
+LENGTH_EPS = 1e-12
+
+
+def layer_norm(site: Site) -> Made | None:
+    """y = γ ⊙ (x − mean x) / √(var x + ε) + β."""
+    return _norm(site, centered=True)
+
+
+def rms_norm(site: Site) -> Made | None:
+    """y = γ ⊙ x / √(mean x² + ε)."""
+    return _norm(site)
+
+
+def l2_norm(site: Site) -> Made | None:
+    """y = x / max(√Σ x², 1e-12)."""
+    return _norm(site, length=True)
+
+
+def _norm(site: Site, *, centered: bool = False, length: bool = False) -> Made | None:
+    if site.attrs["axis"] != site.types[0][0].names[-1]:
+        return None
+    x, y = site.inputs[0], site.output
+    eps = None if length else float(site.attrs["eps"])  # type: ignore[arg-type]
+    norm = RowNorm(x, y, site.weights.get("weight"), site.weights.get("bias"), eps=eps, centered=centered)
+
+    def backward() -> Calls:
+        return norm.backward(y.gradient, site.gradient())
+
+    return norm.forward(), backward
+
+
+class RowNorm:
+    """y = γ ⊙ (x − mean x) r + β along the last axis, r the inverse of a size of x − mean x.
+
+    Args:
+        weight: γ; None: 1.
+        bias: β; None: 0.
+        eps: what the mean square is increased by under the root; None: r is the inverse of the length.
+        centered: False: without the mean.
+    """
+
+    def __init__(
+        self, x: Value, y: Value, weight: Slot | None, bias: Slot | None, *, eps: float | None, centered: bool
+    ) -> None:
+        self.places = _blocks(x, y)
+        slots = (weight, bias)
+        self.blocks = [
+            _Block(
+                rows_of(x, low, high),
+                rows_of(y, low, high),
+                [shape[-1] for shape in y.shapes[low:high]],
+                *(None if slot is None else slot.of(slot.low + low, slot.low + high) for slot in slots),
+                eps=eps,
+                centered=centered,
+            )
+            for low, high in self.places
+        ]
+
+    def forward(self) -> Calls:
+        """Calls that compute y."""
+        return [call for block in self.blocks for call in block.forward()]
+
+    def backward(self, gradient: Value, into: Destination | None) -> Calls:
+        """Calls that bring the gradients of the weights and of x, given that of y."""
+        calls = [] if into is None else list(into.before)
+        for (low, high), block in zip(self.places, self.blocks, strict=True):
+            target = None if into is None else rows_of(into.value, low, high)
+            calls += block.backward(rows_of(gradient, low, high), target, into is not None and into.holds)
+        return calls
+
+
+def rows_of(value: Value, low: int, high: int) -> Tensor:
+    """The members `low` to before `high`, of which there is one if they are not side by side, as rows."""
+    return value.part_rows[low] if high == low + 1 else value.slice(low, high).rows
+
+
+def _blocks(x: Value, y: Value) -> list[tuple[int, int]]:
+    """Which members are computed together, from low to before high."""
+    if not (x.side and y.side):
+        return [(i, i + 1) for i in range(len(y))]
+    places, low, width = [], 0, 0
+    for i, shape in enumerate(y.shapes):
+        if i > low and len(y.rows) * (width + shape[-1]) * (i + 1 - low) > BLOCK_MACS:
+            places.append((low, i))
+            low, width = i, 0
+        width += shape[-1]
+    return [*places, (low, len(y))]
+
+
+class _Block:
+    """Some members side by side, as rows; each has a segment of every row."""
+
+    def __init__(
+        self, x: Tensor, y: Tensor, widths: list[int], weight: Slot | None, bias: Slot | None, *,
+        eps: float | None, centered: bool,
+    ) -> None:  # fmt: skip
+        self.x, self.y, self.weight, self.bias, self.eps, self.centered = x, y, weight, bias, eps, centered
+        rows, width = y.shape
+        # A product with `segments` spreads a number of each member over its segment, one with `sums` adds up a segment.
+        self.segments = x.new_zeros(len(widths), width)
+        self.sums = x.new_zeros(width, len(widths))
+        low = 0
+        for i, one in enumerate(widths):
+            self.segments[i, low : low + one] = 1
+            self.sums[low : low + one, i] = 1 if eps is None else 1 / one
+            low += one
+        self.normal = y if weight is None else x.new_empty(rows, width)  # (x − mean x) r
+        self.scratch = x.new_empty(rows, width)
+        self.inverse, self.mean = x.new_empty(rows, len(widths)), x.new_empty(rows, len(widths))
+        self.long = x.new_empty(rows, len(widths), dtype=torch.bool)
+
+    def _spread(self, numbers: Tensor) -> tuple[Calls, Tensor]:
+        """One number for each row and member as something to compute with element by element, and what comes first."""
+        if numbers.shape[1] == 1:
+            return [], numbers
+        return [partial(torch.mm, numbers, self.segments, out=self.scratch)], self.scratch
+
+    def forward(self) -> Calls:
+        calls: Calls = []
+        x, inverse = self.x, self.inverse
+        if self.centered:
+            first, mean = self._spread(self.mean)
+            calls += [partial(torch.mm, x, self.sums, out=self.mean), *first]
+            calls.append(partial(torch.sub, x, mean, out=self.normal))
+            x = self.normal
+        calls += [partial(torch.mul, x, x, out=self.scratch), partial(torch.mm, self.scratch, self.sums, out=inverse)]
+        if self.eps is None:
+            calls += [inverse.sqrt_, partial(torch.ge, inverse, LENGTH_EPS, out=self.long)]
+            calls += [partial(inverse.clamp_min_, LENGTH_EPS), inverse.reciprocal_]
+        else:
+            calls += [partial(inverse.add_, self.eps), inverse.rsqrt_]
+        first, factor = self._spread(inverse)
+        calls += [*first, partial(torch.mul, x, factor, out=self.normal)]
+        if self.weight is not None and self.bias is not None:
+            calls.append(partial(torch.addcmul, self.bias.whole, self.normal, self.weight.whole, out=self.y))
+        elif self.weight is not None:
+            calls.append(partial(torch.mul, self.normal, self.weight.whole, out=self.y))
+        return calls
+
+    def backward(self, gradient: Tensor, into: Tensor | None, holds: bool) -> Calls:
+        product = torch.empty_like(self.scratch)
+        calls: Calls = [partial(torch.mul, gradient, self.normal, out=product)]
+        for slot, rows in ((self.weight, product), (self.bias, gradient)):
+            if slot is not None and slot.gradient is not None:
+                calls.append(summed(rows, (0,), slot.gradient, slot.tied))
+        if into is None:
+            return calls
+        sums, grown = self.sums, gradient
+        if self.weight is not None:
+            sums, grown = torch.empty_like(sums), torch.empty_like(self.scratch)
+            calls += [
+                partial(torch.mul, self.sums, self.weight.whole[:, None], out=sums),
+                partial(torch.mul, gradient, self.weight.whole, out=grown),
+            ]
+        # (g − x̂ mean(g x̂) − mean g) r, for g times γ
+        along = torch.empty_like(self.mean)
+        first, spread = self._spread(along)
+        calls.append(partial(torch.mm, product, sums, out=along))
+        if self.eps is None:
+            calls.append(partial(along.mul_, self.long))
+        calls += [*first, partial(torch.addcmul, grown, self.normal, spread, value=-1, out=product)]
+        if self.centered:
+            first, spread = self._spread(self.mean)
+            calls += [partial(torch.mm, gradient, sums, out=self.mean), *first, partial(product.sub_, spread)]
+        first, factor = self._spread(self.inverse)
+        calls += first
+        calls.append(
+            partial(into.addcmul_, product, factor) if holds else partial(torch.mul, product, factor, out=into)
+        )
+        return calls
