@@ -45,34 +45,34 @@ class Losses:
 
 
 class CrossEntropyLosses(Losses):
-    """Classification: one log-softmax for all members, `(batch, members, classes)`."""
+    """Classification, all members at once in `(classes, batch, members)`, so that no reduction runs over a short last axis."""
 
     def __init__(self, criterion: CrossEntropy, outputs: Value, target: Tensor, smoothing: Sequence[float]) -> None:
         super().__init__(criterion, outputs, target, smoothing)
         batch, count, classes = outputs.batch, len(outputs), criterion.n_classes
-        self.logits = outputs.tensor.view(batch, count, classes)
-        self.grown = outputs.gradient.tensor.view(batch, count, classes)
-        self.log_p = torch.empty_like(self.logits)
-        self.index = torch.zeros(batch, count, 1, dtype=torch.int64, device=self.logits.device)
-        self.minus = torch.zeros(count, 1, dtype=self.logits.dtype, device=self.logits.device)
-        self.smooth = torch.tensor(self.smoothing, dtype=self.logits.dtype, device=self.logits.device)
-        self.minus.copy_(((self.smooth - 1) / batch)[:, None])
-        self.minus_all = self.minus.expand(batch, count, 1)
-        self.picked = torch.empty(batch, count, 1, dtype=self.logits.dtype, device=self.logits.device)
+        self.logits = outputs.tensor.view(batch, count, classes).permute(2, 0, 1)
+        self.grown = outputs.gradient.tensor.view(batch, count, classes).permute(2, 0, 1)
+        self.log_p = self.logits.new_empty(classes, batch, count)
+        self.p = torch.empty_like(self.log_p)
+        self.right = self.log_p.new_zeros(classes, batch, 1)  # 1 at the targets
+        self.ones = torch.ones_like(self.right[:1])
+        self.smooth = torch.tensor(self.smoothing, dtype=self.log_p.dtype, device=self.log_p.device)
+        self.sharp = 1 - self.smooth
 
     def step(self) -> None:
-        torch._log_softmax(self.logits, 2, False, out=self.log_p)
-        self.index.copy_(self.target[:, None, None])
-        torch.gather(self.log_p, 2, self.index, out=self.picked)
-        torch.exp(self.log_p, out=self.grown)
-        self.grown.mul_(1 / len(self.logits))
-        self.grown.scatter_add_(2, self.index, self.minus_all)
-        torch.mean(self.picked.squeeze(2), 0, out=self.now)
-        self.now.neg_()
+        classes, batch, count = self.log_p.shape
+        self.p.copy_(self.logits)
+        torch._log_softmax(self.p, 0, False, out=self.log_p)
+        torch.exp(self.log_p, out=self.p)
+        self.right.zero_().scatter_(0, self.target.view(1, batch, 1), self.ones)
+        torch.mv(self.log_p.view(-1, count).t(), self.right.view(-1), out=self.now)
         if any(self.smoothing):
-            even = self.log_p.mean((0, 2))
-            self.now.mul_(1 - self.smooth).sub_(self.smooth * even)
-            self.grown.sub_((self.smooth / (self.logits.shape[2] * len(self.logits)))[None, :, None])
+            self.now.mul_(self.sharp).addcmul_(self.log_p.sum((0, 1)), self.smooth, value=1 / classes)
+            self.p.addcmul_(self.right, self.sharp, value=-1).sub_(self.smooth / classes)
+        else:
+            self.p.sub_(self.right)
+        self.now.div_(-batch)
+        torch.mul(self.p, 1 / batch, out=self.grown)
         self.sum += self.now
 
 
