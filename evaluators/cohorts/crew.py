@@ -6,6 +6,7 @@ those that are stopped, fail or are complete leave, and the cohort is built anew
 
 from __future__ import annotations
 
+import contextlib
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -22,6 +23,7 @@ from evaluators.cohorts.cohort import Cohort, Member
 from evaluators.cohorts.weights import named
 from evaluators.energy import Meter
 from evaluators.failure import classify
+from evaluators.random_states import random_states, set_random_states
 from evaluators.recipe import Recipe, check_recipe
 from evaluators.schedule import rate
 from evaluators.tasks.task import Task, Tensors
@@ -142,6 +144,7 @@ class Crew:
 
         Raises: NasError: recipe, budget or the task's data are wrong.
         """
+        self._disband()
         failed: list[Message] = []
         begun: dict[tuple[int, str], int] = {}
         for place, job in jobs:
@@ -164,7 +167,6 @@ class Crew:
                 failed.append((place, Outcome(state, {}, (), time.perf_counter() - started, message)))
                 continue
             self.trainees.append(Trainee(place, job, recipe, steps, member, seconds=time.perf_counter() - started))
-        self.cohort = None
         return failed
 
     @torch.no_grad()
@@ -174,7 +176,7 @@ class Crew:
         A report is to be answered with `stop` where its candidate should not go on.
         """
         started = time.perf_counter()
-        with self.meter.start() as energy:
+        with self.meter.start() as energy, _undisturbed(self.device):
             cohort = self._settled()
             by_member = {id(one.member): one for one in self.trainees}
             order = [by_member[id(member)] for member in cohort.members]
@@ -226,17 +228,16 @@ class Crew:
 
     def _leave(self, trainee: Trainee) -> None:
         """Without it from the next step on; what the others are at is kept."""
+        self._disband()
         self.trainees.remove(trainee)
         if not any(one.member.stream == trainee.member.stream for one in self.trainees):
             del self.streams[trainee.member.stream]
-        if self.cohort is not None:
-            self._keep()
-            self.cohort = None
 
-    def _keep(self) -> None:
-        """Take the members' weights and moments out of the cohort."""
-        cohort = self.cohort
-        assert cohort is not None
+    def _disband(self) -> None:
+        """Take the members' weights and moments out of the cohort, for another one to begin with."""
+        cohort, self.cohort = self.cohort, None
+        if cohort is None:
+            return
         place_of = {id(member): place for place, member in enumerate(cohort.members)}
         for one in self.trainees:
             place = place_of[id(one.member)]
@@ -291,6 +292,18 @@ class Crew:
         elif self.timeout_s is not None and one.seconds > self.timeout_s:
             said.append((one.place, one.outcome("timeout", f"gave up after {self.timeout_s:g} s, at {at}")))
         return said
+
+
+@contextlib.contextmanager
+def _undisturbed(device: str) -> Iterator[None]:
+    """Inside, torch has one thread; afterwards threads and random numbers are what they were."""
+    threads, before = torch.get_num_threads(), random_states(device)
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        set_random_states(device, before)
+        torch.set_num_threads(threads)
 
 
 @dataclass(frozen=True)
