@@ -22,7 +22,7 @@ from nas.space.check import check
 from nas.study.objectives import Goal
 from nas.study.samplers import make_sampler, parse_sampler
 from nas.study.stopping import make_rungs, parse_stopping
-from nas.study.storage import open_storage
+from nas.study.storage import check_storage
 
 CHECK_DRAWS = 100
 RECIPE_DRAWS = 20
@@ -102,7 +102,7 @@ def try_out(prepared: Prepared) -> None:
     goal = Goal.parse(experiment.objectives, experiment.constraints, prepared.metrics)
     trying("sampler", lambda: make_sampler(experiment.sampler, space, goal))
     if experiment.storage is not None:
-        trying("storage", lambda: open_storage(str(experiment.storage)))
+        trying("storage", lambda: check_storage(str(experiment.storage)))
     trying("gpu_hours", lambda: check_gpu_hours(experiment, prepared.engine))
     trying("target_hypervolume", lambda: check_target(experiment, goal))
     trying.finish()

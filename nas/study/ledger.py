@@ -67,6 +67,8 @@ class Ledger:
                 self._leases.end()
         except WorkFailed as silent:  # then they find out when its lease is over
             logger.warning("%s", silent)
+        finally:
+            self._record.end()
 
     def turn(self) -> AbstractContextManager[None]:
         """While it lasts, no other driver changes the study. Raises: WorkFailed: the database does not answer."""

@@ -7,8 +7,8 @@ which the process is killed, the record is a prefix of these writes: `load` fini
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, nullcontext
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
@@ -117,11 +117,8 @@ class Record:
         Of a journal, all of them: nobody else writes it.
         """
         with self._writing():
-            if isinstance(self._storage, Database):
-                written = self._storage.written(self._study_id, self._last_id, self._open.values())
-            else:
-                trials = open_storage(self._location).get_all_trials(self._study_id, deepcopy=False)
-                written = [Written(one._trial_id, one.state.is_finished(), one.system_attrs) for one in trials]
+            whole = open_storage(self._location) if isinstance(self._location, Path) else self._storage
+            written = _written(whole, self._study_id, self._last_id, self._open.values())
         entries = []
         for trial in written:
             self._last_id = max(self._last_id, trial.trial_id)
@@ -195,6 +192,11 @@ class Record:
         with self._writing():
             self._storage.set_trial_system_attr(self._ids[number], OWNER, asdict(owner))
 
+    def end(self) -> None:
+        """Let go of the database."""
+        self._turn.close()
+        _close(self._storage)
+
     def beat(self, driver: str, place: str, count: int | None) -> None:
         """See `nas.study.leases`."""
         with self._writing():
@@ -230,9 +232,10 @@ def open_storage(location: str | Path, write: bool = False) -> BaseStorage:
     try:
         if isinstance(location, Path):
             return JournalStorage(SoleJournal(location) if write else JournalFileBackend(str(location)))
-        # The first one makes the tables, which no two can do at once.
-        with turn_at(location, "tables")() if write else nullcontext():
-            return Database(location) if write else optuna.storages.get_storage(location)
+        if not write:
+            return Database(location)
+        with closing(turn_at(location, "tables")) as turn, turn():  # the first one makes them; no two can at once
+            return Database(location)
     except json.JSONDecodeError as error:
         raise StudyError(
             f"the study's record {_shown(location)} is damaged: a line in it is not JSON ({error.msg}). "
@@ -250,17 +253,23 @@ def open_storage(location: str | Path, write: bool = False) -> BaseStorage:
         raise StudyError(f"the study's record {_shown(location)} cannot be opened: {reason}") from error
 
 
+def check_storage(location: str | Path) -> None:
+    """Open it to write, and close it again. Raises: StudyError: it cannot be opened."""
+    _close(open_storage(location, write=True))
+
+
 def read_entries(location: str | Path, name: str) -> list[Entry]:
     """Every candidate in the record, without writing; an empty list where the study was not begun."""
     storage = open_storage(location)
-    studies = {study.study_name: study._study_id for study in storage.get_all_studies()}
-    if name not in studies:
-        return []
-    trials = storage.get_all_trials(studies[name], deepcopy=False)
+    try:
+        studies = {study.study_name: study._study_id for study in storage.get_all_studies()}
+        written = _written(storage, studies[name]) if name in studies else []
+    finally:
+        _close(storage)
     entries: dict[int, Entry] = {}
-    for trial in trials:
-        if ASKED in trial.system_attrs:
-            entry = _entry(trial.system_attrs)
+    for trial in written:
+        if ASKED in trial.attributes:
+            entry = _entry(trial.attributes)
             entries.setdefault(entry.candidate.number, entry)
     return list(entries.values())
 
@@ -271,15 +280,18 @@ def forget(location: str, name: str, place: str) -> None:
     Raises: StudyError: it cannot be opened, or other drivers are at work on it.
     """
     storage = open_storage(location, write=True)
-    found = {study.study_name: study._study_id for study in storage.get_all_studies()}.get(name)
-    if found is None:
-        return
-    others = alive(lambda: _beats(storage.get_study_system_attrs(found)), place)
-    if others:
-        raise StudyError(
-            f"others are at work on the study `{name}` in {_shown(location)}: {', '.join(others)}; stop them first"
-        )
-    storage.delete_study(found)
+    try:
+        found = {study.study_name: study._study_id for study in storage.get_all_studies()}.get(name)
+        if found is None:
+            return
+        others = alive(lambda: _beats(storage.get_study_system_attrs(found)), place)
+        if others:
+            raise StudyError(
+                f"others are at work on the study `{name}` in {_shown(location)}: {', '.join(others)}; stop them first"
+            )
+        storage.delete_study(found)
+    finally:
+        _close(storage)
 
 
 def repair(journal: Path) -> int:
@@ -295,6 +307,19 @@ def repair(journal: Path) -> int:
         if keep < len(data):
             file.truncate(keep)
     return len(data) - keep
+
+
+def _written(storage: BaseStorage, study_id: int, after: int = -1, also: Collection[int] = ()) -> list[Written]:
+    """See `Database.written`; of a journal, all."""
+    if isinstance(storage, Database):
+        return storage.written(study_id, after, also)
+    trials = storage.get_all_trials(study_id, deepcopy=False)
+    return [Written(one._trial_id, one.state.is_finished(), one.system_attrs) for one in trials]
+
+
+def _close(storage: BaseStorage) -> None:
+    if isinstance(storage, Database):
+        storage.engine.dispose()
 
 
 def _beats(attributes: Mapping[str, Any]) -> dict[str, tuple[str, int | None]]:

@@ -9,15 +9,13 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, create_engine, event, make_url, text
 from sqlalchemy.exc import SQLAlchemyError
-
-Turn = Callable[[], AbstractContextManager[None]]
 
 # A server notices within a minute that a machine is gone that held a lock; by default after hours.
 _SETUP = {
@@ -32,58 +30,71 @@ _TAKE = {"postgresql": "SELECT pg_advisory_lock(:key)", "mysql": "SELECT GET_LOC
 _GIVE = {"postgresql": "SELECT pg_advisory_unlock(:key)", "mysql": "SELECT RELEASE_LOCK(:key)"}
 
 
-def turn_at(location: str | Path, name: str) -> Turn:
-    """What makes the turns at study `name`: `with turn(): …`. They do not nest.
+class Turn:
+    """What makes the turns of one driver: `with turn(): …`. They do not nest. This one locks nothing."""
 
-    Args:
-        location: a database's URL. A journal's path makes turns without a lock, for its directory has one driver.
-    Raises: the database's own exceptions, when a turn is taken.
-    """
-    if isinstance(location, Path):
-        return nullcontext
-    url = make_url(location)
-    kind = {"mariadb": "mysql"}.get(url.get_backend_name(), url.get_backend_name())
-    if kind in _TAKE:
-        return _server_turn(url, kind, name)
-    if kind == "sqlite" and url.database:
-        return _file_turn(Path(url.database.removeprefix("file:") + ".lock"))
-    return nullcontext  # whoever opens such a database says what is wrong with it
-
-
-def _file_turn(path: Path) -> Turn:
     @contextmanager
-    def turn() -> Iterator[None]:
-        with path.open("a") as file:  # opened anew each time: a process forked between turns must not inherit a lock
+    def __call__(self) -> Iterator[None]:
+        """Raises: the database's own exceptions, when the turn is taken."""
+        yield
+
+    def close(self) -> None:
+        """Let go of the database."""
+
+
+class _FileTurn(Turn):
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    @contextmanager
+    def __call__(self) -> Iterator[None]:
+        with self._path.open(
+            "a"
+        ) as file:  # opened anew each time: a process forked between turns must not inherit a lock
             fcntl.flock(file, fcntl.LOCK_EX)
             yield
 
-    return turn
 
+class _ServerTurn(Turn):
+    def __init__(self, url: URL, kind: str, name: str) -> None:
+        digest = hashlib.sha256(f"{url.database}\n{name}".encode()).digest()
+        number = int.from_bytes(digest[:8], "big", signed=True)
+        self._key = {"key": number if kind == "postgresql" else digest.hex()[:40]}
+        self._take, self._give = text(_TAKE[kind]), text(_GIVE[kind])
+        self._engine = create_engine(url, pool_size=1, pool_pre_ping=True, isolation_level="AUTOCOMMIT")
 
-def _server_turn(url: URL, kind: str, name: str) -> Turn:
-    engine = create_engine(url, pool_size=1, pool_pre_ping=True, isolation_level="AUTOCOMMIT")
-
-    @event.listens_for(engine, "connect")
-    def prepare(connection: Any, _: Any) -> None:
-        cursor = connection.cursor()
-        for statement in _SETUP[kind]:
-            cursor.execute(statement)
-        cursor.close()
-        connection.commit()
-
-    digest = hashlib.sha256(f"{url.database}\n{name}".encode()).digest()
-    key = {"key": int.from_bytes(digest[:8], "big", signed=True) if kind == "postgresql" else digest.hex()[:40]}
+        @event.listens_for(self._engine, "connect")
+        def prepare(connection: Any, _: Any) -> None:
+            cursor = connection.cursor()
+            for statement in _SETUP[kind]:
+                cursor.execute(statement)
+            cursor.close()
+            connection.commit()
 
     @contextmanager
-    def turn() -> Iterator[None]:
-        with engine.connect() as connection:
-            connection.execute(text(_TAKE[kind]), key)
+    def __call__(self) -> Iterator[None]:
+        with self._engine.connect() as connection:
+            connection.execute(self._take, self._key)
             try:
                 yield
             finally:
                 try:
-                    connection.execute(text(_GIVE[kind]), key)
+                    connection.execute(self._give, self._key)
                 except SQLAlchemyError:
                     connection.invalidate()  # the lock ended with the connection
 
-    return turn
+    def close(self) -> None:
+        self._engine.dispose()
+
+
+def turn_at(location: str | Path, name: str) -> Turn:
+    """The turns at study `name` in the database at `location`; without a lock for a journal, whose directory has one driver."""
+    if isinstance(location, Path):
+        return Turn()
+    url = make_url(location)
+    kind = {"mariadb": "mysql"}.get(url.get_backend_name(), url.get_backend_name())
+    if kind in _TAKE:
+        return _ServerTurn(url, kind, name)
+    if kind == "sqlite" and url.database:
+        return _FileTurn(Path(url.database.removeprefix("file:") + ".lock"))
+    return Turn()  # whoever opens such a database says what is wrong with it

@@ -64,15 +64,15 @@ def silence(study: Study) -> None:
 @pytest.mark.parametrize("sampler", ["random", {"name": "tpe", "startup": 4}, "nsga2"])
 def test_two_drivers_find_what_one_finds(tmp_path: Path, sampler: Any) -> None:
     """In turns, so that the order is the same: the numbers decide the seeds, and each knows what the other one knows."""
-    settings: dict[str, Any] = {"sampler": sampler, "trials": 24, "budget": {"epochs": 30}, "stopping": STOPPING}
+    settings: dict[str, Any] = {"sampler": sampler, "trials": 12, "budget": {"epochs": 30}, "stopping": STOPPING}
     with create(tmp_path / "alone", toys.conditional(), name="x", **settings) as study:
         run(study)
     with join(tmp_path, "a", **settings) as a, join(tmp_path, "b", **settings) as b:
-        for i in range(24):
+        for i in range(12):
             run((a, b)[i % 3 == 0], most=1)
         assert a.ask() is None
         assert b.ask() is None
-        assert a.n_finished == b.n_finished == 24
+        assert a.n_finished == b.n_finished == 12
         assert facts(a.record()) == facts(b.record()) == facts(read_study(tmp_path / "alone"))
     assert (
         facts(read_study(tmp_path / "a")) == facts(read_study(tmp_path / "b")) == facts(read_study(tmp_path / "alone"))
@@ -108,15 +108,15 @@ def test_a_small_space_is_divided_without_rest(tmp_path: Path) -> None:
 
 def test_three_threads_at_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     url = f"sqlite:///{tmp_path / 'all.db'}"
-    threads = [threading.Thread(target=drive, args=(str(tmp_path / str(i)), url, "30")) for i in range(3)]
+    threads = [threading.Thread(target=drive, args=(str(tmp_path / str(i)), url, "15")) for i in range(3)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert sorted(map(int, capsys.readouterr().out.split())) == list(range(30)), "each was told once"
+    assert sorted(map(int, capsys.readouterr().out.split())) == list(range(15)), "each was told once"
     trials = read_study(tmp_path / "0").trials
-    assert [trial.number for trial in trials] == list(range(30))
-    assert len({trial.digest for trial in trials}) == 30
+    assert [trial.number for trial in trials] == list(range(15))
+    assert len({trial.digest for trial in trials}) == 15
     assert {trial.state for trial in trials} <= {"complete", "diverged"}
 
 
