@@ -6,56 +6,66 @@ element by element run along the samples however small K is, and (i, K) is the o
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from math import prod
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import torch
 from torch import Tensor
 
-from evaluators.cohorts.rules.base import Calls, Destination
+from evaluators.cohorts.rules.base import Calls, Destination, Site
 from evaluators.cohorts.values import Value
 from evaluators.cohorts.weights import Slot
 
-AT_ONCE = 1 << 16  # numbers that calls on one chunk of memory take, so that it stays in a core's cache
+AT_ONCE = 1 << 15  # numbers that calls on one stretch of memory take, so that a core's cache holds all that they read
+
+_T = TypeVar("_T")
+
+
+def serves(site: Site) -> bool:
+    """Whether the rules here do: the last axis is the one mapped, and the members' rows are the same."""
+    x = site.inputs[0]
+    return site.attrs["axis"] == site.types[0][0].names[-1] and (x.shared or x.side)
 
 
 class Turned:
-    """An input with its features first: `(i, rows)` for each member, one behind the other; one block if it is shared."""
+    """An input with its features first, member after member: `(Σ i, rows)`, or `(i, rows)` where they share it.
 
-    def __init__(self, x: Value) -> None:
-        self.x = x
-        parts = [x.rows] if x.shared else x.part_rows
-        self.shapes = [(part.shape[1], part.shape[0]) for part in parts]
-        self.whole = x.tensor.new_zeros(sum(map(prod, self.shapes)))
+    Args:
+        widths: i of each member; of a shared one, just one.
+        rows: samples, and all axes but the last.
+        like: gives dtype and device.
+    """
+
+    def __init__(self, widths: Sequence[int], rows: int, like: Tensor) -> None:
+        self.widths, self.rows, self.shared = tuple(widths), rows, False
+        self.whole = like.new_zeros(sum(widths), rows)
         self.gradient = torch.zeros_like(self.whole)
-        self.forward: Calls = [
-            partial(mine.copy_, theirs) for mine, theirs in zip(self._views(self.whole), self._sources(x), strict=True)
-        ]
+
+    @classmethod
+    def of(cls, x: Value) -> Turned:
+        """As much memory as `x` needs."""
+        widths = [shape[-1] for shape in x.shapes]
+        turned = cls(widths[:1] if x.shared else widths, len(x.rows), x.tensor)
+        turned.shared = x.shared
+        return turned
 
     def bring(self, into: Destination) -> Calls:
         """Calls that take `gradient` where it belongs."""
-        pairs = zip(self._views(self.gradient), self._sources(into.value), strict=True)
-        return [*into.before, *(partial(out.add_ if into.holds else out.copy_, mine) for mine, out in pairs)]
-
-    def _views(self, whole: Tensor) -> list[Tensor]:
-        if self.x.side or self.x.shared:
-            return [whole.view(-1, self.shapes[0][1])]
-        return cut(whole, self.shapes)
-
-    def _sources(self, value: Value) -> list[Tensor]:
-        return [value.rows.t()] if self.x.side or self.x.shared else [part.t() for part in value.part_rows]
+        out = into.value.rows.t()
+        return [*into.before, partial(out.add_ if into.holds else out.copy_, self.gradient)]
 
 
 class Piece(NamedTuple):
-    """Neighboring features with the same K: `x` is `n` rows from `first` on in the memory of `Turned`.
+    """Neighboring features with the same K.
 
     Args:
         member: one of those that they belong to.
-        low: where φ of them begins in the memory of the expansion.
-        shape: of φ of them, `(n, K, rows)`.
+        first: place of the first of them in `Turned`.
+        low: where their φ begins in the memory of the expansion.
+        shape: of their φ, `(n, K, rows)`.
     """
 
     member: int
@@ -63,14 +73,17 @@ class Piece(NamedTuple):
     low: int
     shape: tuple[int, int, int]
 
+    @property
+    def high(self) -> int:
+        return self.low + prod(self.shape)
+
     def of(self, whole: Tensor) -> Tensor:
         """Their φ in memory laid out like the expansion's."""
-        return whole[self.low : self.low + prod(self.shape)].view(self.shape)
+        return whole[self.low : self.high].view(self.shape)
 
     def x(self, whole: Tensor) -> Tensor:
-        """They themselves, `(n, 1, rows)`, in memory laid out like that of `Turned`."""
-        n, _, rows = self.shape
-        return whole[self.first : self.first + n * rows].view(n, 1, rows)
+        """They themselves in memory laid out like that of `Turned`: `(n, rows)`."""
+        return whole[self.first : self.first + self.shape[0]]
 
 
 class Expansion:
@@ -82,59 +95,43 @@ class Expansion:
     """
 
     def __init__(self, turned: Turned, counts: Sequence[int]) -> None:
-        self.turned, shared = turned, turned.x.shared
-        leaders = [counts.index(count) if shared else member for member, count in enumerate(counts)]
+        leaders = [counts.index(count) if turned.shared else member for member, count in enumerate(counts)]
         self.owners = sorted(set(leaders))
         self.block = [self.owners.index(leader) for leader in leaders]
-        xs = [turned.shapes[0 if shared else member] for member in self.owners]
-        self.shapes = [(i, counts[member], rows) for member, (i, rows) in zip(self.owners, xs, strict=True)]
+        self.firsts = [0 if turned.shared else sum(turned.widths[:member]) for member in self.owners]
+        widths = [turned.widths[0 if turned.shared else member] for member in self.owners]
+        self.shapes = [(i, counts[member], turned.rows) for member, i in zip(self.owners, widths, strict=True)]
         self.whole = turned.whole.new_zeros(sum(map(prod, self.shapes)))
 
-    def strips(self) -> Iterator[Piece]:
+    def strips(self) -> list[Piece]:
         """Everything, in as few pieces as there can be."""
-        firsts = [0, *accumulate(0 if self.turned.x.shared else i * rows for i, _, rows in self.shapes)]
         found: list[Piece] = []
-        for member, first, shape, low in zip(self.owners, firsts, self.shapes, self._lows, strict=False):
+        low = 0
+        for member, first, (i, count, rows) in zip(self.owners, self.firsts, self.shapes, strict=True):
             last = found[-1] if found else None
-            if last is not None and last.shape[1:] == shape[1:]:
-                found[-1] = last._replace(shape=(last.shape[0] + shape[0], *shape[1:]))
+            if last is not None and last.shape[1] == count:
+                found[-1] = last._replace(shape=(last.shape[0] + i, count, rows))
             else:
-                found.append(Piece(member, first, low, shape))
-        return iter(found)
+                found.append(Piece(member, first, low, (i, count, rows)))
+            low = found[-1].high
+        return found
 
-    def chunks(self) -> Iterator[tuple[slice, list[Piece]]]:
+    def stretches(self) -> list[tuple[slice, list[Piece]]]:
         """Everything, in stretches of memory of about `AT_ONCE` numbers and the pieces in each."""
-        chunk: list[Piece] = []
+        pieces = []
         for strip in self.strips():
             n, count, rows = strip.shape
-            step = max(1, AT_ONCE // (count * rows))
-            for start in range(0, n, step):
-                piece = Piece(
-                    strip.member,
-                    strip.first + start * rows,
-                    strip.low + start * count * rows,
-                    (min(step, n - start), count, rows),
-                )
-                if chunk and piece.low + prod(piece.shape) - chunk[0].low > AT_ONCE:
-                    yield _stretch(chunk), chunk
-                    chunk = []
-                chunk.append(piece)
-        yield _stretch(chunk), chunk
+            for start, end in parts(n, count * rows):
+                low = strip.low + start * count * rows
+                pieces.append(Piece(strip.member, strip.first + start, low, (end - start, count, rows)))
+        return list(stretches(pieces, lambda piece: (piece.low, piece.high)))
 
     def runs(self, side: bool) -> Iterator[tuple[int, int, Tensor]]:
         """Members `low` to before `high` that one product serves, and their φ(x) as `(i·K, rows)`."""
-        blocks = [block.flatten(0, 1) for block in cut(self.whole, self.shapes)]
+        blocks = cut(self.whole, [(i * count, rows) for i, count, rows in self.shapes])
         starts = [m for m, one in enumerate(self.block) if not (side and m and one == self.block[m - 1])]
-        for low, high in zip(starts, [*starts[1:], len(self.block)], strict=True):
+        for low, high in pairwise([*starts, len(self.block)]):
             yield low, high, blocks[self.block[low]]
-
-    @property
-    def _lows(self) -> list[int]:
-        return [0, *accumulate(map(prod, self.shapes))]
-
-
-def _stretch(chunk: Sequence[Piece]) -> slice:
-    return slice(chunk[0].low, chunk[-1].low + prod(chunk[-1].shape))
 
 
 class Product:
@@ -171,17 +168,14 @@ class Product:
         for weight, bias, z, grown in self._runs(self.y.gradient):
             if weight.gradient is not None:
                 out = weight.gradient.view(-1, len(z))
-                if weight.tied:
-                    calls.append(partial(torch.addmm, out, grown.t(), z.t(), out=out))
-                else:
-                    calls.append(partial(torch.mm, grown.t(), z.t(), out=out))
+                calls.append(partial(torch.addmm, out, grown.t(), z.t(), beta=weight.tied, out=out))
             if bias is not None and bias.gradient is not None:
                 calls.append(partial(_add_sum if bias.tied else _sum, grown, bias.gradient))
         return calls
 
     def to_features(self, whole: Tensor) -> Calls:
         """The gradient of φ(x), into memory laid out like φ(x)'s; its own will do once the weights have theirs."""
-        outs = [part.flatten(0, 1) for part in cut(whole, self.phi.shapes)]
+        outs = cut(whole, [(i * count, rows) for i, count, rows in self.phi.shapes])
         return [
             partial(torch.mm, weight.whole.view(-1, len(out)).t(), grown.t(), out=out)
             for (weight, _, _, grown), out in zip(self._runs(self.y.gradient), outs, strict=True)
@@ -197,7 +191,28 @@ class Product:
 
 def cut(whole: Tensor, shapes: Sequence[tuple[int, ...]]) -> list[Tensor]:
     """The tensors of these shapes that stand in `whole` one behind the other."""
-    return [part.view(shape) for part, shape in zip(whole.split([*map(prod, shapes)]), shapes, strict=True)]
+    ends = accumulate(map(prod, shapes), initial=0)
+    return [whole[low:high].view(shape) for (low, high), shape in zip(pairwise(ends), shapes, strict=True)]
+
+
+def parts(n: int, each: int) -> Iterator[tuple[int, int]]:
+    """Where parts of `n` things begin and end that hold about `AT_ONCE` numbers, `each` a thing."""
+    step = max(1, AT_ONCE // each)
+    return ((start, min(start + step, n)) for start in range(0, n, step))
+
+
+def stretches(pieces: Iterable[_T], span: Callable[[_T], tuple[int, int]]) -> Iterator[tuple[slice, list[_T]]]:
+    """Neighbors in memory by about `AT_ONCE` numbers. `span`: where a piece begins and ends."""
+    group: list[_T] = []
+    low = high = 0
+    for piece in pieces:
+        start, end = span(piece)
+        if group and end - low > AT_ONCE:
+            yield slice(low, high), group
+            group = []
+        low, high = (low if group else start), end
+        group.append(piece)
+    yield slice(low, high), group
 
 
 def _sum(rows: Tensor, out: Tensor) -> None:

@@ -7,123 +7,200 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from evaluators.cohorts.rules.base import Calls, Destination, Made, Site
-from evaluators.cohorts.rules.expansions import Expansion, Product, Turned
-from evaluators.cohorts.values import Value
+from evaluators.cohorts.rules.base import Calls, Made, Site
+from evaluators.cohorts.rules.expansions import Expansion, Product, Turned, serves
+from evaluators.cohorts.weights import Slot
 
 _aten = torch.ops.aten
-_EPS = 1e-5  # of the layer norm
 
 
 def rbf_kan(site: Site) -> Made | None:
     """yⱼ = bⱼ + Σᵢ wⱼᵢ silu(xᵢ) + Σₖ cⱼᵢₖ exp(−((LN(x)ᵢ − μₖ) / h)²)."""
-    if site.attrs["axis"] != site.types[0][0].names[-1]:
+    if not serves(site):
         return None
-    turned, norm = Turned(site.inputs[0]), _LayerNorm(site)
+    x, y, weights = site.inputs[0], site.output, site.weights
+    turned = Turned.of(x)
     silu = Expansion(turned, [1] * len(site))
-    base = Product(silu, site.weights["base.weight"], site.output, site.weights["base.bias"])
-    bumps = _Bumps(Turned(norm.y), site)
-    sums = Product(bumps.phi, site.weights["weight"], site.output, added=True)
-    forward: Calls = [*turned.forward, partial(_aten.silu.out, turned.whole, out=silu.whole), *base.forward()]
-    forward += [*norm.forward(), *bumps.turned.forward, *bumps.forward(), *sums.forward()]
+    activated = silu.whole.view_as(turned.whole)
+    base = Product(silu, weights["base.weight"], y, weights["base.bias"])
+    norm = _LayerNorm(turned, weights["norm.weight"], weights["norm.bias"])
+    bumps = _Bumps(norm.y, weights["centres"], learning=site.training)
+    sums = Product(bumps.phi, weights["weight"], y, added=True)
+    forward: Calls = [
+        partial(turned.whole.copy_, x.rows.t()),
+        partial(_aten.silu.out, turned.whole, out=activated),
+        *base.forward(),
+        *norm.forward(),
+        *bumps.forward(),
+        *sums.forward(),
+    ]
 
     def backward() -> Calls:
         into = site.gradient()
-        calls = [*base.to_weights(), *sums.to_weights()]
-        calls += [*sums.to_features(bumps.grown), *bumps.backward()]
-        calls += bumps.turned.bring(Destination(norm.y.gradient, False, []))
-        if into is not None:
-            calls += base.to_features(silu.whole)
-            calls.append(partial(_aten.silu_backward.grad_input, silu.whole, turned.whole, grad_input=turned.gradient))
-            calls += turned.bring(into)
-        return [*calls, *norm.backward(into)]
+        calls = [*base.to_weights(), *sums.to_weights(), *sums.to_features(bumps.gradient), *bumps.backward()]
+        calls += norm.to_weights()
+        if into is None:
+            return calls
+        return [
+            *calls,
+            *base.to_features(silu.whole),
+            partial(_aten.silu_backward.grad_input, activated, turned.whole, grad_input=turned.gradient),
+            *norm.to_input(),
+            *turned.bring(into),
+        ]
 
     return forward, backward
 
 
 class _LayerNorm:
-    """LN(x), member by member."""
+    """LN(x) over the features of each member: means over them are one product with a matrix of shares.
 
-    def __init__(self, site: Site) -> None:
-        self.x, self.weight, self.bias = site.inputs[0], site.weights["norm.weight"], site.weights["norm.bias"]
-        self.y = Value(self.x.shapes, self.x.batch, like=self.x.tensor)
-        self.kept = [(x.new_empty(len(x), 1), x.new_empty(len(x), 1)) for x in self.x.part_rows]
+    Args:
+        x: the input.
+        weight: γ, each member's `(i,)`.
+        bias: β, likewise.
+    """
+
+    EPS = 1e-5
+
+    def __init__(self, x: Turned, weight: Slot, bias: Slot) -> None:
+        self.x, self.weight, self.bias = x, weight, bias
+        like = x.whole
+        self.y = Turned([shape[0] for shape in weight.shapes], x.rows, like)
+        ones, shares = ([like.new_ones(n, 1) for n in x.widths], [like.new_full((1, n), 1 / n) for n in x.widths])
+        self.member = torch.block_diag(*ones)  # type: ignore[no-untyped-call]  # (Σ i, members)
+        self.share = torch.block_diag(*shares)  # type: ignore[no-untyped-call]
+        self.mean = like.new_empty(len(x.widths), x.rows)
+        self.normal, self.scale, self.scratch = (torch.empty_like(like) for _ in range(3))
 
     def forward(self) -> Calls:
+        normal, y = self._side_by_side(self.normal), self._side_by_side(self.y.whole)
         return [
-            partial(_aten.native_layer_norm.out, x, (x.shape[1],), weight, bias, _EPS, out0=out, out1=mean, out2=scale)
-            for x, out, weight, bias, (mean, scale) in zip(
-                self.x.part_rows, self.y.part_rows, self.weight.parts, self.bias.parts, self.kept, strict=True
-            )
+            *self._centered(self.x.whole, self.normal),
+            partial(torch.mul, self.normal, self.normal, out=self.scratch),
+            partial(torch.mm, self.share, self.scratch, out=self.mean),
+            partial(self.mean.add_, self.EPS),
+            partial(self.mean.rsqrt_),
+            partial(torch.mm, self.member, self.mean, out=self.scale),
+            partial(self.normal.mul_, self.scale),
+            partial(torch.mul, normal, self._column(self.weight), out=y),
+            partial(y.add_, self._column(self.bias)),
         ]
 
-    def backward(self, into: Destination | None) -> Calls:
-        """Add to the gradient of x, which `into` holds already."""
-        return [partial(self._backward, place, into) for place in range(len(self.kept))]
+    def to_weights(self) -> Calls:
+        """From the gradient of y to those of γ and β; it becomes that of x normalised."""
+        grown = self.y.gradient
+        products = torch.empty_like(grown)
+        normal, across = self._side_by_side(self.normal), self._side_by_side(grown)
+        return [
+            partial(torch.mul, across, normal, out=self._side_by_side(products)),
+            *_sums(products, self.weight),
+            *_sums(grown, self.bias),
+            partial(across.mul_, self._column(self.weight)),
+        ]
 
-    def _backward(self, place: int, into: Destination | None) -> None:
-        x = self.x.part_rows[place]
-        found = _aten.native_layer_norm_backward(
-            self.y.gradient.part_rows[place], x, (x.shape[1],), *self.kept[place],
-            self.weight.parts[place], self.bias.parts[place], [into is not None, self.weight.learns, self.bias.learns],
-        )  # fmt: skip
-        if into is not None:
-            into.value.part_rows[place].add_(found[0])
-        for slot, gradient in zip((self.weight, self.bias), found[1:], strict=True):
-            if slot.gradient is not None:
-                out = slot.gradients[place]
-                out.add_(gradient) if slot.tied else out.copy_(gradient)
+    def to_input(self) -> Calls:
+        """Add to the gradient of x, which no two members share."""
+        grown, shift = self.y.gradient, torch.empty_like(self.normal)
+        return [
+            partial(torch.mul, grown, self.normal, out=self.scratch),
+            *self._centered(grown, grown),
+            partial(torch.mm, self.share, self.scratch, out=self.mean),
+            partial(torch.mm, self.member, self.mean, out=shift),
+            partial(grown.addcmul_, shift, self.normal, value=-1),
+            partial(self.x.gradient.addcmul_, grown, self.scale),
+        ]
+
+    def _centered(self, x: Tensor, out: Tensor) -> Calls:
+        """x less its mean over the features of each member."""
+        return [
+            partial(torch.mm, self.share, x, out=self.mean),
+            partial(torch.addmm, x, self.member, self.mean, alpha=-1, out=out),
+        ]
+
+    def _side_by_side(self, features: Tensor) -> Tensor:
+        """`(members, i, rows)` where they share x, else `(1, Σ i, rows)`."""
+        return features.view(-1, len(self.normal), self.x.rows)
+
+    def _column(self, slot: Slot) -> Tensor:
+        return slot.whole.view(-1, len(self.normal), 1)
+
+
+def _sums(numbers: Tensor, slot: Slot) -> Calls:
+    """The gradient of a weight of which `numbers` has a row for each element."""
+    if slot.gradient is None:
+        return []
+    return [
+        partial(_add_sums, numbers, slot.gradient) if slot.tied else partial(torch.sum, numbers, 1, out=slot.gradient)
+    ]
+
+
+def _add_sums(numbers: Tensor, out: Tensor) -> None:
+    out.add_(numbers.sum(1))
 
 
 class _Bumps:
-    """exp(−((x − μₖ) / h)²); members agree in the centers."""
+    """exp(−((x − μₖ) / h)²).
 
-    def __init__(self, turned: Turned, site: Site) -> None:
-        self.turned, self.centers = turned, site.weights["centres"]
-        count = self.centers.shapes[0][0]
-        self.phi = Expansion(turned, [count] * len(site))
+    Args:
+        turned: the x, which no two members share.
+        centers: μ of each member.
+        learning: there will be a backward pass.
+    """
+
+    def __init__(self, turned: Turned, centers: Slot, *, learning: bool) -> None:
+        self.turned, self.centers = turned, centers
+        counts = [shape[0] for shape in centers.shapes]
+        self.phi = Expansion(turned, counts)
         self.distance = torch.zeros_like(self.phi.whole)
-        self.grown = torch.zeros_like(self.phi.whole) if site.training else self.phi.whole
-        self.factor = -(((count - 1) / 4) ** 2)
-        self.zero = turned.whole.new_zeros(())
+        self.gradient = torch.zeros_like(self.phi.whole) if learning else self.phi.whole
+        self.steps = [4 / (count - 1) for count in counts]
 
     def forward(self) -> Calls:
+        """Fill φ."""
         calls: Calls = []
-        for stretch, pieces in self.phi.chunks():
-            distance, out = self.distance[stretch], self.phi.whole[stretch]
+        zero = self.distance.new_zeros(())
+        for stretch, pieces in self.phi.stretches():
             for piece in pieces:
-                centers = self.centers.parts[piece.member].view(1, -1, 1)
-                calls.append(partial(torch.sub, piece.x(self.turned.whole), centers, out=piece.of(self.distance)))
-            calls.append(partial(torch.addcmul, self.zero, distance, distance, value=self.factor, out=out))
-            calls.append(partial(torch.exp, out, out=out))
+                x, centers = piece.x(self.turned.whole).unsqueeze(1), self.centers.parts[piece.member].unsqueeze(1)
+                distance, out = piece.of(self.distance), piece.of(self.phi.whole)
+                factor = -1 / self.steps[piece.member] ** 2
+                calls.append(partial(torch.sub, x, centers, out=distance))
+                calls.append(partial(torch.addcmul, zero, distance, distance, value=factor, out=out))
+            calls.append(partial(self.phi.whole[stretch].exp_))
         return calls
 
     def backward(self) -> Calls:
-        """From `grown`, which is lost, to the gradient of x."""
+        """From the gradient of φ, which is lost, to that of x."""
         calls: Calls = []
-        for stretch, pieces in self.phi.chunks():
-            grown = self.grown[stretch]
+        for stretch, pieces in self.phi.stretches():
+            grown = self.gradient[stretch]
             calls += [partial(grown.mul_, self.phi.whole[stretch]), partial(grown.mul_, self.distance[stretch])]
             for piece in pieces:
-                out = piece.x(self.turned.gradient).squeeze(1)
-                calls.append(partial(torch.sum, piece.of(self.grown), 1, out=out))
-        return [*calls, partial(self.turned.gradient.mul_, 2 * self.factor)]
+                out = piece.x(self.turned.gradient)
+                calls.append(partial(torch.sum, piece.of(self.gradient), 1, out=out))
+                calls.append(partial(out.mul_, -2 / self.steps[piece.member] ** 2))
+        return calls
 
 
 def chebyshev_kan(site: Site) -> Made | None:
     """yⱼ = Σᵢ Σₖ cⱼᵢₖ Tₖ(tanh xᵢ), by Tₖ = 2 x Tₖ₋₁ − Tₖ₋₂."""
     degree = int(site.attrs["degree"])  # type: ignore[call-overload]
-    if degree < 1 or site.attrs["axis"] != site.types[0][0].names[-1]:
+    if degree < 1 or not serves(site):
         return None
-    turned = Turned(site.inputs[0])
+    turned = Turned.of(site.inputs[0])
     phi = Expansion(turned, [degree + 1] * len(site))
     sums = Product(phi, site.weights["weight"], site.output)
     x, twice = torch.zeros_like(turned.whole), torch.zeros_like(turned.whole)
-    forward: Calls = [*turned.forward, partial(torch.tanh, turned.whole, out=x), partial(torch.mul, x, 2, out=twice)]
+    forward: Calls = [
+        partial(turned.whole.copy_, site.inputs[0].rows.t()),
+        partial(torch.tanh, turned.whole, out=x),
+        partial(torch.mul, x, 2, out=twice),
+    ]
     for strip in phi.strips():
-        terms, double = strip.of(phi.whole).unbind(1), strip.x(twice).squeeze(1)
+        terms, double = strip.of(phi.whole).unbind(1), strip.x(twice)
         terms[0].fill_(1)
-        forward.append(partial(terms[1].copy_, strip.x(x).squeeze(1)))
+        forward.append(partial(terms[1].copy_, strip.x(x)))
         for k in range(2, degree + 1):
             forward += [partial(torch.mul, double, terms[k - 1], out=terms[k]), partial(terms[k].sub_, terms[k - 2])]
     forward += sums.forward()
@@ -135,12 +212,12 @@ def chebyshev_kan(site: Site) -> Made | None:
         memory = torch.zeros_like(phi.whole)
         calls = [*sums.to_weights(), *sums.to_features(memory)]
         for strip in phi.strips():
-            terms, grown, double = strip.of(phi.whole).unbind(1), strip.of(memory).unbind(1), strip.x(twice).squeeze(1)
+            terms, grown, double = strip.of(phi.whole).unbind(1), strip.of(memory).unbind(1), strip.x(twice)
             for k in range(degree, 1, -1):
                 calls.append(partial(grown[k - 1].addcmul_, double, grown[k]))
                 if k > 2:
                     calls.append(partial(grown[k - 2].sub_, grown[k]))
-            out = strip.x(turned.gradient).squeeze(1)
+            out = strip.x(turned.gradient)
             calls.append(partial(out.copy_, grown[1]))
             calls += [partial(out.addcmul_, terms[k - 1], grown[k], value=2) for k in range(2, degree + 1)]
         calls.append(partial(_aten.tanh_backward.grad_input, turned.gradient, x, grad_input=turned.gradient))
@@ -151,16 +228,16 @@ def chebyshev_kan(site: Site) -> Made | None:
 
 def fourier_kan(site: Site) -> Made | None:
     """yⱼ = bⱼ + Σᵢ Σₖ cⱼᵢₖ cos(k xᵢ) + sⱼᵢₖ sin(k xᵢ)."""
-    if site.attrs["axis"] != site.types[0][0].names[-1]:
+    if not serves(site):
         return None
-    turned = Turned(site.inputs[0])
+    turned = Turned.of(site.inputs[0])
     phi = Expansion(turned, [shape[2] for shape in site.weights["weight"].shapes])
     sums = Product(phi, site.weights["weight"], site.output, site.weights["bias"])
     strips = list(phi.strips())
-    forward: Calls = list(turned.forward)
+    forward: Calls = [partial(turned.whole.copy_, site.inputs[0].rows.t())]
     for strip in strips:
         cosines, sines = strip.of(phi.whole).chunk(2, 1)
-        forward.append(partial(torch.mul, strip.x(turned.whole), _frequencies(cosines), out=sines))
+        forward.append(partial(torch.mul, strip.x(turned.whole).unsqueeze(1), _frequencies(cosines), out=sines))
         forward += [partial(torch.cos, sines, out=cosines), partial(torch.sin, sines, out=sines)]
     forward += sums.forward()
 
@@ -176,7 +253,7 @@ def fourier_kan(site: Site) -> Made | None:
             calls.append(partial(of_sines.mul_, cosines))
             calls.append(partial(of_sines.addcmul_, of_cosines, sines, value=-1))
             calls.append(partial(of_sines.mul_, _frequencies(cosines)))
-            calls.append(partial(torch.sum, of_sines, 1, out=strip.x(turned.gradient).squeeze(1)))
+            calls.append(partial(torch.sum, of_sines, 1, out=strip.x(turned.gradient)))
         return [*calls, *turned.bring(into)]
 
     return forward, backward
