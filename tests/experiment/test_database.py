@@ -51,3 +51,18 @@ def test_fresh_removes_the_study_from_the_database_and_no_other(tmp_path: Path) 
     assert len(search("a", fresh=True).record().trials) == 3
     names = sorted(study.study_name for study in open_storage(url).get_all_studies())
     assert names == ["narrow-on-my_task", "of somebody else"]
+
+
+def test_a_second_search_joins_the_first(tmp_path: Path) -> None:
+    """Each has a directory of its own, from which all results can be read; limits count what both found."""
+    task, space = write_task(tmp_path), write_space(tmp_path)
+    url = f"sqlite:///{tmp_path / 'all.db'}"
+    command = ["search", str(space), "--task", task, "--quiet", "--storage", url]
+    assert main([*command, "--trials", "3", "-d", str(tmp_path / "a")]) == 0
+    assert main([*command, "--trials", "5", "-d", str(tmp_path / "b")]) == 0
+    a, b = (nas.open_search(tmp_path / name).record().trials for name in "ab")
+    assert a == b
+    assert [trial.number for trial in b] == list(range(5))
+    found = nas.resume(tmp_path / "a", trials=9, target_hypervolume=1e-9)
+    assert len(found.record().trials) == 5
+    assert "reached its target" in found.ended
