@@ -19,7 +19,9 @@ from torch import Tensor, nn
 
 from evaluators.batches import Batches
 from evaluators.budget import Plan, plan
+from evaluators.cohorts.alignment import order
 from evaluators.cohorts.cohort import Cohort, Member
+from evaluators.cohorts.estimates import packed, step_bytes
 from evaluators.cohorts.weights import named
 from evaluators.energy import Meter
 from evaluators.failure import classify
@@ -34,6 +36,12 @@ from nas.graph.operators import TABLE
 from nas.study.candidate import Job, Outcome, Report, State
 
 Message = tuple[int, Report | Outcome]
+
+# What the members of one cohort touch in a step should stay in the cache of a core, or they slow each other down.
+CACHE_BYTES = 4 * 2**20
+
+# A cohort takes so many steps before it gives way to the next one.
+STEPS_AT_A_TIME = 32
 
 # Operators whose noise a candidate draws the same alone and in a cohort.
 REPEATABLE = ("dropout", "drop_path")
@@ -133,7 +141,7 @@ class Crew:
         self.timeout_s, self.test_reason = timeout_s, test_reason
         self.trainees: list[Trainee] = []
         self.streams: dict[int, _Stream] = {}
-        self.cohort: Cohort | None = None
+        self.cohorts: list[Cohort] = []
         self._begun = 0
 
     def __len__(self) -> int:
@@ -151,12 +159,12 @@ class Crew:
             recipe = check_recipe(job.recipe)
             part = self.task.resident(self.device).train
             steps = plan(job.budget, job.rungs, max(1, len(part) // recipe.batch_size))
-            order = job.seed if job.order is None else job.order
-            stream = begun.get((order, repr(steps)))
+            shuffled = job.seed if job.order is None else job.order
+            stream = begun.get((shuffled, repr(steps)))
             if stream is None:
                 self._begun += 1
-                stream = begun[order, repr(steps)] = self._begun
-                batches = Batches(part, recipe.batch_size, self.task.augment, order, self.device)
+                stream = begun[shuffled, repr(steps)] = self._begun
+                batches = Batches(part, recipe.batch_size, self.task.augment, shuffled, self.device)
                 self.streams[stream] = _Stream(stream, batches.stream(), steps)
             started = time.perf_counter()
             try:
@@ -167,6 +175,8 @@ class Crew:
                 failed.append((place, Outcome(state, {}, (), time.perf_counter() - started, message)))
                 continue
             self.trainees.append(Trainee(place, job, recipe, steps, member, seconds=time.perf_counter() - started))
+        there = {one.member.stream for one in self.trainees}
+        self.streams = {number: stream for number, stream in self.streams.items() if number in there}
         return failed
 
     @torch.no_grad()
@@ -177,23 +187,27 @@ class Crew:
         """
         started = time.perf_counter()
         with self.meter.start() as energy, _undisturbed(self.device):
-            cohort = self._settled()
-            by_member = {id(one.member): one for one in self.trainees}
-            order = [by_member[id(member)] for member in cohort.members]
-            for _ in range(min(stream.steps_to_mark for stream in self.streams.values())):
-                batches = {number: next(stream.batches) for number, stream in self.streams.items()}
-                rates = [rate(one.recipe, self.streams[one.member.stream].step, one.plan.steps) for one in order]
-                cohort.step(batches, rates)
-                for stream in self.streams.values():
-                    stream.step += 1
-                    stream.counted += 1
+            cohorts = self._settled()
+            left = min(stream.steps_to_mark for stream in self.streams.values())
+            while left:
+                self._train(cohorts, min(left, STEPS_AT_A_TIME))
+                left -= min(left, STEPS_AT_A_TIME)
             due = [stream for stream in self.streams.values() if stream.step in stream.plan.marks]
-            found = [(stream, self._measured(cohort, stream)) for stream in due]
+            found = [
+                (stream, cohort, self._measured(cohort, stream))
+                for stream in due
+                for cohort in cohorts
+                if stream.number in cohort.losses
+            ]
+            for stream in due:
+                stream.counted = 0
             self._share(time.perf_counter() - started, energy.joules())
         messages: list[Message] = []
-        for stream, measured in found:
+        by_member = {id(one.member): one for one in self.trainees}
+        for stream, cohort, measured in found:
             for place, one in zip(cohort.places(stream.number), measured, strict=True):
-                messages += self._said(order[place], stream, one, partial(cohort.module, place))
+                trainee = by_member[id(cohort.members[place])]
+                messages += self._said(trainee, stream, one, partial(cohort.module, place))
         gone = {place for place, said in messages if isinstance(said, Outcome)}
         for trainee in [one for one in self.trainees if one.place in gone]:
             self._leave(trainee)
@@ -212,19 +226,36 @@ class Crew:
 
     def dissolve(self) -> list[tuple[int, Job]]:
         """Let everybody go, as they came."""
-        left, self.trainees, self.streams, self.cohort = self.trainees, [], {}, None
+        left, self.trainees, self.streams, self.cohorts = self.trainees, [], {}, []
         return [(one.place, one.job) for one in left]
 
     # ------------------------------------------------------------------ inside
 
-    def _settled(self) -> Cohort:
-        """The cohort of those who are there, built anew where somebody came or went."""
-        if self.cohort is None:
+    def _settled(self) -> list[Cohort]:
+        """The cohorts of those who are there, built anew where somebody came or went."""
+        if not self.cohorts:
             part = self.task.resident(self.device).train
             batch = min(self.trainees[0].recipe.batch_size, len(part))
             members = [one.member for one in self.trainees]
-            self.cohort = Cohort(members, self.task.criterion, part.targets[:batch], part.inputs[0][:0])
-        return self.cohort
+            members = [members[i] for i in order([one.graph for one in members], [one.stream for one in members])]
+            sizes = [step_bytes(one.graph, batch) for one in members]
+            self.cohorts = [
+                Cohort(pack, self.task.criterion, part.targets[:batch], part.inputs[0][:0])
+                for pack in packed(members, sizes, CACHE_BYTES if self.device == "cpu" else sum(sizes))
+            ]
+        return self.cohorts
+
+    def _train(self, cohorts: list[Cohort], steps: int) -> None:
+        """Some steps of each cohort, one cohort after the other, so that what it touches stays in the cache."""
+        coming = [{number: next(stream.batches) for number, stream in self.streams.items()} for _ in range(steps)]
+        plans = {number: (stream.step, stream.plan.steps) for number, stream in self.streams.items()}
+        for cohort in cohorts:
+            of_members = [(one.recipe, *plans[one.stream]) for one in cohort.members]
+            for step, batches in enumerate(coming):
+                cohort.step(batches, [rate(recipe, done + step, whole) for recipe, done, whole in of_members])
+        for stream in self.streams.values():
+            stream.step += steps
+            stream.counted += steps
 
     def _leave(self, trainee: Trainee) -> None:
         """Without it from the next step on; what the others are at is kept."""
@@ -235,12 +266,10 @@ class Crew:
 
     def _disband(self) -> None:
         """Take the members' weights and moments out of the cohort, for another one to begin with."""
-        cohort, self.cohort = self.cohort, None
-        if cohort is None:
-            return
-        place_of = {id(member): place for place, member in enumerate(cohort.members)}
-        for one in self.trainees:
-            place = place_of[id(one.member)]
+        cohorts, self.cohorts = self.cohorts, []
+        found = {id(member): (cohort, place) for cohort in cohorts for place, member in enumerate(cohort.members)}
+        for one in self.trainees if found else ():
+            cohort, place = found[id(one.member)]
             one.member = replace(
                 one.member,
                 named=replace(cohort.named[place], tensors=cohort.weights.tensors(place)),
@@ -260,7 +289,6 @@ class Crew:
     def _measured(self, cohort: Cohort, stream: _Stream) -> list[_Measured]:
         """What is known of a stream's members now; counting of their losses starts anew."""
         losses = cohort.mean_losses(stream.number, stream.counted)
-        stream.counted = 0
         validation = self._metrics(cohort, stream.number, self.task.resident(self.device).validation)
         test: list[dict[str, float]] = [{} for _ in losses]
         if self.test_reason and stream.step == stream.plan.steps:
