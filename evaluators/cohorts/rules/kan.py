@@ -7,8 +7,8 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from evaluators.cohorts.rules.base import Calls, Made, Site
-from evaluators.cohorts.rules.expansions import Expansion, Product, Turned, serves
+from evaluators.cohorts.rules.base import Call, Calls, Made, Site
+from evaluators.cohorts.rules.expansions import Expansion, Piece, Product, Turned, serves
 from evaluators.cohorts.weights import Slot
 
 _aten = torch.ops.aten
@@ -152,20 +152,21 @@ class _Bumps:
         self.turned, self.centers = turned, centers
         counts = [shape[0] for shape in centers.shapes]
         self.phi = Expansion(turned, counts)
-        self.distance = torch.zeros_like(self.phi.whole)
         self.gradient = torch.zeros_like(self.phi.whole) if learning else self.phi.whole
-        self.steps = [4 / (count - 1) for count in counts]
+        self.factors = [-(((count - 1) / 4) ** 2) for count in counts]
+        self.stretches = self.phi.stretches()
+        # Made anew in the backward pass: in a cache that is faster than to fetch what was kept.
+        self.distance = self.phi.whole.new_empty(max(stretch.stop - stretch.start for stretch, _ in self.stretches))
 
     def forward(self) -> Calls:
         """Fill φ."""
         calls: Calls = []
         zero = self.distance.new_zeros(())
-        for stretch, pieces in self.phi.stretches():
+        for stretch, pieces in self.stretches:
             for piece in pieces:
-                x, centers = piece.x(self.turned.whole).unsqueeze(1), self.centers.parts[piece.member].unsqueeze(1)
-                distance, out = piece.of(self.distance), piece.of(self.phi.whole)
-                factor = -1 / self.steps[piece.member] ** 2
-                calls.append(partial(torch.sub, x, centers, out=distance))
+                distance, factor = self._distance(piece, stretch.start), self.factors[piece.member]
+                out = piece.of(self.phi.whole)
+                calls.append(self._measure(piece, distance))
                 calls.append(partial(torch.addcmul, zero, distance, distance, value=factor, out=out))
             calls.append(partial(self.phi.whole[stretch].exp_))
         return calls
@@ -173,14 +174,23 @@ class _Bumps:
     def backward(self) -> Calls:
         """From the gradient of φ, which is lost, to that of x."""
         calls: Calls = []
-        for stretch, pieces in self.phi.stretches():
+        for stretch, pieces in self.stretches:
             grown = self.gradient[stretch]
-            calls += [partial(grown.mul_, self.phi.whole[stretch]), partial(grown.mul_, self.distance[stretch])]
+            calls.append(partial(grown.mul_, self.phi.whole[stretch]))
+            calls += [self._measure(piece, self._distance(piece, stretch.start)) for piece in pieces]
+            calls.append(partial(grown.mul_, self.distance[: len(grown)]))
             for piece in pieces:
                 out = piece.x(self.turned.gradient)
                 calls.append(partial(torch.sum, piece.of(self.gradient), 1, out=out))
-                calls.append(partial(out.mul_, -2 / self.steps[piece.member] ** 2))
+                calls.append(partial(out.mul_, 2 * self.factors[piece.member]))
         return calls
+
+    def _distance(self, piece: Piece, start: int) -> Tensor:
+        return self.distance[piece.low - start : piece.high - start].view(piece.shape)
+
+    def _measure(self, piece: Piece, distance: Tensor) -> Call:
+        x, centers = piece.x(self.turned.whole).unsqueeze(1), self.centers.parts[piece.member].unsqueeze(1)
+        return partial(torch.sub, x, centers, out=distance)
 
 
 def chebyshev_kan(site: Site) -> Made | None:
