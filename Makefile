@@ -19,7 +19,7 @@ $(STAMP):
 	@echo "Setting up $(VENV), once: this downloads PyTorch and takes a minute or more …"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt torch
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[data,onnx,searchers,dashboard,logs,references,dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[data,onnx,searchers,dashboard,databases,cluster,logs,references,dev]'
 	@touch $@
 
 setup: $(STAMP)  ## the virtual environment with everything in it
