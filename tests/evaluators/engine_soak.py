@@ -2,7 +2,8 @@
 
     python tests/evaluators/engine_soak.py [N] [--workers 2]
 
-Says how many candidates ended in which way, and how much the driver and its workers grew, in KiB a candidate.
+Says how many candidates ended in which way, and how much the driver and its longest-lived worker grew over the second half
+of what they saw, in KiB a candidate. What ends a worker befalls candidates of the first third only, so that one lives on.
 """
 
 from __future__ import annotations
@@ -13,8 +14,9 @@ import os
 import statistics
 import tempfile
 from collections import Counter, defaultdict
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -36,20 +38,21 @@ choose:
 model: return linear(relu(linear(x, width)), targets)
 """
 
-# Misfortune → how many of a thousand candidates it befalls.
-RATES = {"raise": 20, "exit": 10, "memory": 20, "gpu memory": 10, "unserialisable": 20, "nothing": 10, "nan": 20,
-         "die once": 20, "die": 5, "hang": 7}  # fmt: skip
+# Misfortune → how many of a thousand candidates it befalls; those that end a worker befall the first third alone.
+RATES = {"raise": 20, "exit": 10, "memory": 20, "gpu memory": 10, "unserialisable": 20, "nothing": 10, "nan": 20}
+ENDING = {"die once": 60, "die": 15, "hang": 21}
 
 
 @dataclass(frozen=True)
 class Soaked:
-    """`Faulty` with random fates, and with the worker's memory among the metrics."""
+    """`Faulty` with random fates among `n`, and with the worker's memory among the metrics."""
 
+    n: int
     marks: Path
     timeout_s: float = 1.0
 
     def evaluate(self, job: Job) -> Generator[Report, bool | None, Any]:
-        faulty = Faulty({job.number: fate_of(job.number)}, self.marks)
+        faulty = Faulty({job.number: fate_of(job.number, self.n)}, self.marks)
         running, answer = faulty.evaluate(job), None
         while True:
             try:
@@ -75,10 +78,10 @@ class Scale(Silent):
         self.driver.append(resident_kib())
 
 
-def fate_of(number: int) -> str:
-    """What befalls candidate `number`; mostly nothing."""
-    names = [*RATES, ""]
-    return Random(f"fate of {number}").choices(names, [*RATES.values(), 1000 - sum(RATES.values())])[0]
+def fate_of(number: int, n: int) -> str:
+    """What befalls candidate `number` of `n`; mostly nothing."""
+    rates = {**RATES, **(ENDING if number < n // 3 else {})}
+    return Random(f"fate of {number}").choices([*rates, ""], [*rates.values(), 1000 - sum(rates.values())])[0]
 
 
 def resident_kib() -> int:
@@ -87,10 +90,17 @@ def resident_kib() -> int:
     return (int(resident) - int(shared)) * os.sysconf("SC_PAGE_SIZE") // 1024
 
 
-def growth_kib(sizes: list[int] | list[float]) -> float:
-    """KiB a candidate, by the medians of the second and of the last fifth; the first fifth is warming up."""
-    fifth = len(sizes) // 5
-    return (statistics.median(sizes[-fifth:]) - statistics.median(sizes[fifth : 2 * fifth])) / (3 * fifth)
+def growth_kib(sizes: Sequence[float]) -> float:
+    """KiB a candidate over the second half, by the medians of its first and of its last third."""
+    half = sizes[len(sizes) // 2 :]
+    third = len(half) // 3
+    return (statistics.median(half[-third:]) - statistics.median(half[:third])) / (len(half) - third)
+
+
+def steps_kib(sizes: Sequence[float]) -> dict[int, int]:
+    """Which candidates of a process, counted from 0, it grew by a quarter of a MiB or more, and by how much."""
+    steps = (round(after - before) for before, after in pairwise(sizes))
+    return {place: step for place, step in enumerate(steps, start=1) if step >= 256}
 
 
 def soak(n: int, workers: int, folder: Path) -> dict[str, Any]:
@@ -104,7 +114,7 @@ def soak(n: int, workers: int, folder: Path) -> dict[str, Any]:
         sampler="random", stopping={"rule": "pareto-halving", "rungs": [1, 2, 3], "eta": 1000}, budget={"epochs": 4},
         trials=n,
     ) as study:  # fmt: skip
-        RayEngine(workers=workers).run(study, Soaked(folder / "marks"), scale)
+        RayEngine(workers=workers).run(study, Soaked(n, folder / "marks"), scale)
         trials = study.record().trials
     longest = max(scale.workers.values(), key=len)
     return {
@@ -116,6 +126,7 @@ def soak(n: int, workers: int, folder: Path) -> dict[str, Any]:
         "worker_mib": round(longest[-1] / 1024),
         "worker_candidates": len(longest),
         "worker_growth_kib": round(growth_kib(longest), 2),
+        "worker_steps_kib": steps_kib(longest),
     }
 
 

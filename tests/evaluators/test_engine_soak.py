@@ -13,7 +13,7 @@ from engine_soak import fate_of, soak
 def test_three_hundred_candidates_with_misfortunes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("evaluators.engines.engine.GRACE_S", 1.0)
     found = soak(300, 2, tmp_path)
-    expected = [(number, ENDS[fate][0] if (fate := fate_of(number)) else "complete") for number in range(300)]
+    expected = [(number, ENDS[fate][0] if (fate := fate_of(number, 300)) else "complete") for number in range(300)]
     assert found["trials"] == expected
     assert len(found["ended"]) == 5, "each kind of outcome came about"
     # The record of a candidate takes some KiB; a leak of models or data would take far more.
