@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from nas.pareto.front import Front
 
 
-_RAY = ("workers", "cpus", "gpus", "memory_gb", "address", "batch")
+_RAY = ("workers", "cpus", "gpus", "memory_gb", "address")
 
 
 def add_json(parser: argparse.ArgumentParser, what: str = "machine-readable output") -> None:
@@ -28,27 +28,30 @@ def add_json(parser: argparse.ArgumentParser, what: str = "machine-readable outp
 def add_engine(parser: argparse.ArgumentParser) -> None:
     """Where candidates are trained, and whether somebody watches."""
     parser.add_argument("--engine", metavar="NAME", help="where candidates are trained: inline, or ray")
+    parser.add_argument(
+        "--batch", type=int, metavar="N", help="candidates that a process trains together, as one program (default 1)"
+    )
     ray = parser.add_argument_group("the ray engine", "any of these chooses it")
     ray.add_argument("--workers", type=int, metavar="N", help="processes (default 2)")
     ray.add_argument("--cpus", type=float, metavar="N", help="cores of each (default 1)")
     ray.add_argument("--gpus", type=float, metavar="N", help="GPUs of each; a fraction shares one and its memory")
     ray.add_argument("--memory-gb", type=float, metavar="GB", help="main memory of each")
     ray.add_argument("--address", metavar="WHERE", help="local, auto (a running cluster) or ray://HOST:10001")
-    ray.add_argument("--batch", type=int, metavar="N", help="candidates given to a process at a time (default 1)")
     parser.add_argument("--quiet", action="store_true", help="no live view")
 
 
 def engine_of(options: argparse.Namespace) -> Any:
     """The engine setting that the options ask for; None: as the experiment says."""
     given = {name: value for name in _RAY if (value := getattr(options, name)) is not None}
+    together = {} if options.batch is None else {"batch": options.batch}
     if not given:
-        return options.engine
+        return {"name": options.engine or "inline", **together} if together else options.engine
     if options.engine not in (None, "ray"):
         flag = next(iter(given))
         raise ExperimentError(
             f"the engine `{options.engine}` has no {flag}; use --engine ray with --{flag.replace('_', '-')}"
         )
-    return {"name": "ray", **given}
+    return {"name": "ray", **given, **together}
 
 
 def watcher(options: argparse.Namespace) -> AbstractContextManager[Watcher | None]:

@@ -82,7 +82,7 @@ SEARCHERS = {
             "Gaussian process of bayesian-optimization, over positions from 0 to 1.",
             "bayesopt.bayesopt_search:BayesOptSearch",
             "bayes_opt",
-            "'bayesian-optimization==1.4.3'",
+            "'bayesian-optimization>=1.4,<2'",
             "random_state",
             {"random_search_steps": 0, "skip_duplicate": False, "patience": 10**9},
             unit=True,
