@@ -58,7 +58,7 @@ def order(graphs: Sequence[Graph], streams: Sequence[int]) -> list[int]:
         streams: members with equal numbers see the same batches.
     """
     keys = [[place.text for place in _places(graph, stream)] for graph, stream in zip(graphs, streams, strict=True)]
-    sizes = [[node.type.shape for node in graph.nodes] for graph in graphs]
+    sizes = [[(_numbers(node), node.type.shape) for node in graph.nodes] for graph in graphs]
     return sorted(range(len(graphs)), key=lambda i: (streams[i], keys[i], sizes[i]))
 
 
@@ -121,6 +121,11 @@ def _places(graph: Graph, stream: int) -> list[_Place]:
     return found
 
 
+def _numbers(node: Node) -> list[int]:
+    """Its sizes, those first that its type does not show, such as a grid: rules do best with equal ones side by side."""
+    return [value for _, value in reversed(node.attrs) if isinstance(value, int)]
+
+
 def _free(argument: Argument, random: bool) -> bool:
     """Whether joined members may differ in it: sizes, and rates of noise."""
-    return argument.kind == "size" or (random and argument.kind == "float")
+    return argument.free or argument.kind == "size" or (random and argument.kind == "float")

@@ -195,11 +195,11 @@ class _Bumps:
 
 def chebyshev_kan(site: Site) -> Made | None:
     """yⱼ = Σᵢ Σₖ cⱼᵢₖ Tₖ(tanh xᵢ), by Tₖ = 2 x Tₖ₋₁ − Tₖ₋₂."""
-    degree = int(site.attrs["degree"])  # type: ignore[call-overload]
-    if degree < 1 or not serves(site):
+    counts = [shape[2] for shape in site.weights["weight"].shapes]
+    if min(counts) < 2 or not serves(site):
         return None
     turned = Turned.of(site.inputs[0])
-    phi = Expansion(turned, [degree + 1] * len(site))
+    phi = Expansion(turned, counts)
     sums = Product(phi, site.weights["weight"], site.output)
     x, twice = torch.zeros_like(turned.whole), torch.zeros_like(turned.whole)
     forward: Calls = [
@@ -211,7 +211,7 @@ def chebyshev_kan(site: Site) -> Made | None:
         terms, double = strip.of(phi.whole).unbind(1), strip.x(twice)
         terms[0].fill_(1)
         forward.append(partial(terms[1].copy_, strip.x(x)))
-        for k in range(2, degree + 1):
+        for k in range(2, len(terms)):
             forward += [partial(torch.mul, double, terms[k - 1], out=terms[k]), partial(terms[k].sub_, terms[k - 2])]
     forward += sums.forward()
 
@@ -223,13 +223,13 @@ def chebyshev_kan(site: Site) -> Made | None:
         calls = [*sums.to_weights(), *sums.to_features(memory)]
         for strip in phi.strips():
             terms, grown, double = strip.of(phi.whole).unbind(1), strip.of(memory).unbind(1), strip.x(twice)
-            for k in range(degree, 1, -1):
+            for k in range(len(terms) - 1, 1, -1):
                 calls.append(partial(grown[k - 1].addcmul_, double, grown[k]))
                 if k > 2:
                     calls.append(partial(grown[k - 2].sub_, grown[k]))
             out = strip.x(turned.gradient)
             calls.append(partial(out.copy_, grown[1]))
-            calls += [partial(out.addcmul_, terms[k - 1], grown[k], value=2) for k in range(2, degree + 1)]
+            calls += [partial(out.addcmul_, terms[k - 1], grown[k], value=2) for k in range(2, len(terms))]
         calls.append(partial(_aten.tanh_backward.grad_input, turned.gradient, x, grad_input=turned.gradient))
         return [*calls, *turned.bring(into)]
 

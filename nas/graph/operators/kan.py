@@ -104,7 +104,7 @@ register(
         count="i·n·(grid + 1) + n + 2·i",
         doc="FastKAN: Gaussian bumps at `grid` fixed centres in [−2, 2] in place of the splines; a LayerNorm comes first.",
         source="Li 2024, arXiv:2405.06721",
-        arguments=(_N, Argument("grid", "int", "the number of centres", default=8, low=2), last_axis()),
+        arguments=(_N, Argument("grid", "int", "the number of centres", default=8, low=2, free=True), last_axis()),
         infer=_infer("rbf_kan"),
         weights=_rbf_weights,
         macs=_macs("rbf_kan", lambda attrs: attrs["grid"] + 1),
@@ -126,7 +126,7 @@ register(
         source="Sidharth and Gokul 2024, arXiv:2405.07200",
         arguments=(
             _N,
-            Argument("degree", "int", "the degree of the polynomials", default=4, low=0),
+            Argument("degree", "int", "the degree of the polynomials", default=4, low=0, free=True),
             last_axis(),
         ),
         infer=_infer("chebyshev_kan"),

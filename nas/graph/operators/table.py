@@ -21,7 +21,8 @@ class Argument:
     """One argument besides the tensors. A `size` is a positive integer; an `axis` is the name of one, or None.
 
     An argument called `axis` that is None means the last axis; in a node it stands by its name. One that was `added` to an
-    operator with digests in records leaves them as they are: at its default the digest does not see it.
+    operator with digests in records leaves them as they are: at its default the digest does not see it. In sizes, and in
+    what is `free`, candidates may differ that are trained as one.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Argument:
     low: float | None = None  # of a number: its smallest and largest value
     high: float | None = None
     added: bool = False
+    free: bool = False
 
 
 @dataclass(frozen=True)
