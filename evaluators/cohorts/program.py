@@ -12,9 +12,9 @@ from functools import cache
 from torch import Tensor
 
 from evaluators.cohorts.alignment import Joint
-from evaluators.cohorts.rules.base import Calls, Clock, Rule, Site
+from evaluators.cohorts.rules.base import Calls, Clock, Rule, Scratch, Site
 from evaluators.cohorts.rules.island import island
-from evaluators.cohorts.values import Value
+from evaluators.cohorts.values import Pool, Value
 from evaluators.cohorts.weights import Weights
 from nas.graph.operators import TABLE
 
@@ -45,6 +45,7 @@ class Program:
     ) -> None:
         self.low = low
         self.joints, self.weights, self.batch, self.training, self.like = joints, weights, batch, training, like
+        self.scratch, self.pool = Scratch(), Pool()
         self.inputs: list[tuple[Joint, Value]] = []
         self.forward_calls: Calls = []
         self.backward_calls: Calls = []
@@ -58,8 +59,9 @@ class Program:
             steps.append(backward)
         if training:
             self.outputs.written = [True] * len(self.outputs)  # by the losses
-            for backward in reversed(steps):
+            for joint, backward in zip(reversed(joints), reversed(steps), strict=True):
                 self.backward_calls += backward()
+                self.values[joint].release_gradient()
             tied = [slot.gradient for slot in weights.slots() if slot.tied and slot.gradient is not None]
             self.backward_calls[:0] = [gradient.zero_ for gradient in tied]
 
@@ -105,6 +107,7 @@ class Program:
             clock=clock,
             draws=joint.draws,
             readers=[one.readers for one in joint.inputs],
+            scratch=self.scratch,
         )
         rule = named_rule(TABLE[joint.nodes[0].op].cohort)
         made = None if rule is None else rule(site)
@@ -114,7 +117,8 @@ class Program:
     def _output(self, joint: Joint) -> Value:
         if joint.output and not joint.shared:
             return self.outputs.slice(joint.low - self.low, joint.high - self.low)
-        return Value([node.type.shape for node in joint.nodes], self.batch, like=self.like, shared=joint.shared)
+        shapes = [node.type.shape for node in joint.nodes]
+        return Value(shapes, self.batch, like=self.like, shared=joint.shared, pool=self.pool)
 
 
 @cache

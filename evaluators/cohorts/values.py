@@ -28,6 +28,7 @@ class Value:
         tensor: the block; allocated where it is None.
         like: gives dtype and device of what is allocated.
         shared: all members see the same tensor, which is `tensor`.
+        pool: where the memory of the gradient comes from and returns to; None: it has its own.
     """
 
     def __init__(
@@ -38,7 +39,9 @@ class Value:
         like: Tensor,
         tensor: Tensor | None = None,
         shared: bool = False,
+        pool: Pool | None = None,
     ) -> None:
+        self.pool, self.holders = pool, 1  # values whose gradient lies in this memory, where it is a gradient
         self.shapes, self.batch, self.shared = tuple(shapes), batch, shared
         self.side = not shared and len({(len(shape), shape[:-1]) for shape in shapes}) == 1 and len(shapes[0]) > 0
         self._root, self._low = self, 0
@@ -99,7 +102,8 @@ class Value:
         """Where the gradient with respect to these tensors is gathered, laid out like them."""
         root = self._root
         if root._gradient is None:
-            root._gradient = Value(root.shapes, root.batch, like=root.tensor)
+            memory = None if root.pool is None else root.pool.take(root.tensor)
+            root._gradient = Value(root.shapes, root.batch, like=root.tensor, tensor=memory)
             root._gradient.side = root.side
         return root._gradient.slice(self._low, self._low + len(self))
 
@@ -109,8 +113,16 @@ class Value:
         if root is not self or root._gradient is not None or len(of) != len(self) or of.shapes != self.shapes:
             return False
         root._gradient = of.gradient
+        root._gradient.holders += 1
         root.written = [True] * len(self)
         return True
+
+    def release_gradient(self) -> None:
+        """Give the gradient's memory back: whatever is asked for from now on is computed later in every step."""
+        if self.pool is not None and self._gradient is not None:
+            self._gradient.holders -= 1
+            if self._gradient.holders == 0:
+                self.pool.give(self._gradient.tensor)
 
     def claim(self) -> list[bool]:
         """For each member, whether its gradient holds something already; from now on it does."""
@@ -118,6 +130,30 @@ class Value:
         before = root.written[self._low : high]
         root.written[self._low : high] = [True] * len(self)
         return before
+
+
+class Pool:
+    """Memory that is used for one thing after the other, so that it stays in the processor's cache."""
+
+    def __init__(self) -> None:
+        self._free: list[Tensor] = []
+
+    def take(self, like: Tensor) -> Tensor:
+        """Memory for a tensor like this one, with old numbers in it; the last given back of those that fit."""
+        size = like.numel()
+        for place in reversed(range(len(self._free))):
+            block = self._free[place]
+            if size <= block.numel() <= 4 * size and (block.dtype, block.device) == (like.dtype, like.device):
+                break
+        else:
+            return torch.zeros(like.shape, dtype=like.dtype, device=like.device)
+        del self._free[place]
+        return block[:size].view(like.shape)
+
+    def give(self, tensor: Tensor) -> None:
+        """Memory that `take` gave; it may be taken again."""
+        whole = tensor.untyped_storage().nbytes() // tensor.itemsize
+        self._free.append(tensor.as_strided((whole,), (1,), 0))
 
 
 def together(*values: Value) -> list[tuple[Tensor, ...]]:

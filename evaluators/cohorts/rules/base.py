@@ -33,6 +33,22 @@ class Clock:
     steps: list[int]
 
 
+class Scratch:
+    """Memory for what a place of a program needs only while its own calls run; the next place takes the same."""
+
+    def __init__(self) -> None:
+        self._blocks: dict[tuple[int, int, torch.dtype, torch.device], Tensor] = {}
+
+    def take(self, number: int, like: Tensor) -> Tensor:
+        """A dense tensor of the shape of `like`. A place asks for each of those that it needs at once by another number."""
+        size = like.numel()
+        room = 1 << max(0, size - 1).bit_length()
+        key = (number, room, like.dtype, like.device)
+        if key not in self._blocks:
+            self._blocks[key] = torch.zeros(room, dtype=like.dtype, device=like.device)
+        return self._blocks[key][:size].view(like.shape)
+
+
 @dataclass(frozen=True, eq=False)
 class Site:
     """A joint node as its rule sees it.
@@ -49,6 +65,7 @@ class Site:
         clock: the members' steps, by number in the cohort.
         draws: place among the operators of the graph that draw random numbers.
         readers: of each input, how many nodes read it.
+        scratch: memory for the time between the first and the last of the calls that a rule gives at once.
     """
 
     nodes: Sequence[Node]
@@ -62,6 +79,7 @@ class Site:
     clock: Clock
     draws: int = -1
     readers: Sequence[int] = ()
+    scratch: Scratch = field(default_factory=Scratch)
     attrs: Mapping[str, object] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -79,7 +97,7 @@ class Site:
         before: Calls = []
         if any(held) and not all(held):
             before = [part.zero_ for part, full in zip(value.gradient.parts, held, strict=True) if not full]
-        return Destination(value.gradient, any(held), before)
+        return Destination(value.gradient, any(held), before, self.scratch)
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,6 +113,7 @@ class Destination:
     value: Value
     holds: bool
     before: Calls
+    scratch: Scratch = field(default_factory=Scratch)
 
     def through(self, compute: Callable[..., Call], *values: Value) -> Calls:
         """Calls that bring a gradient computed element by element.
@@ -105,7 +124,7 @@ class Destination:
         calls = list(self.before)
         for out, *tensors in together(self.value, *values):
             if self.holds:
-                scratch = torch.zeros_like(out)
+                scratch = self.scratch.take(0, out)
                 calls += [compute(*tensors, scratch), partial(out.add_, scratch)]
             else:
                 calls.append(compute(*tensors, out))

@@ -43,10 +43,10 @@ def glu(site: Site) -> Made:
         calls = list(into.before)
         members = zip(halves(x), active.parts, y.gradient.parts, halves(into.value), strict=True)
         for (gate, passed), activated, gradient, (to_gate, to_passed) in members:
-            grown = torch.empty_like(activated, memory_format=torch.contiguous_format)
+            grown = site.scratch.take(0, activated)
             calls += [_put(gradient, activated, to_passed, into), partial(torch.mul, gradient, passed, out=grown)]
             if into.holds:
-                scratch = torch.empty_like(grown)
+                scratch = site.scratch.take(1, activated)
                 calls.append(pair.backward(grown, gate, activated, scratch, attrs))
                 calls.append(partial(to_gate.add_, scratch))
             else:
@@ -65,7 +65,7 @@ def spatial_gate(site: Site) -> Made:
     order = [at, *(i for i in range(len(names) + 1) if i != at)]
     gate, normal = (Value(y.shapes, y.batch, like=y.tensor) for _ in range(2))
     slots = (site.weights["norm.weight"], site.weights["norm.bias"])
-    norm = RowNorm(gate, normal, *slots, eps=NORM_EPS, centered=True)
+    norm = RowNorm(gate, normal, *slots, eps=NORM_EPS, centered=True, scratch=site.scratch)
 
     def halves(value: Value) -> list[tuple[Tensor, Tensor]]:
         found = (part.chunk(2, -1) for part in value.parts)
@@ -73,7 +73,8 @@ def spatial_gate(site: Site) -> Made:
 
     fronts = [part.permute(order) for part in y.parts]
     mixes = [
-        Mix(part.permute(order), out, own, 0) for part, out, own in zip(normal.parts, fronts, weight.parts, strict=True)
+        Mix(part.permute(order), own, out.new_empty(out.shape))
+        for part, out, own in zip(normal.parts, fronts, weight.parts, strict=True)
     ]
     biases = [part.view(-1, *[1] * len(names)) for part in bias.parts]
     forward: Calls = [partial(to.copy_, second) for to, (_, second) in zip(gate.parts, halves(x), strict=True)]

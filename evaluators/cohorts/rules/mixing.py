@@ -24,7 +24,7 @@ def mixed(site: Site, factors: Sequence[float]) -> Made:
     at = names.index(axis) + 1
     order = [*own, at, *(i for i in range(len(names) + 1) if i not in (*own, at))]
     mixes = [
-        Mix(x.parts[i].permute(order), y.parts[i].permute(order), weight.parts[i], len(own), factors[i])
+        Mix(x.parts[i].permute(order), weight.parts[i], site.scratch.take(0, y.parts[i].permute(order)), factors[i])
         for i in range(len(site))
     ]
 
@@ -67,15 +67,14 @@ class Mix:
 
     Args:
         x: `(*own, i, …)`.
-        y: `(*own, o, …)`.
         weight: `(*own, o, i)`.
-        n_own: how many axes have weights of their own.
+        result: `(*own, o, …)`, dense.
         factor: of the product.
     """
 
-    def __init__(self, x: Tensor, y: Tensor, weight: Tensor, n_own: int, factor: float = 1.0) -> None:
-        self.source, self.result = x.new_empty(x.shape), y.new_empty(y.shape)
-        self.factor, self.n_own = factor, n_own
+    def __init__(self, x: Tensor, weight: Tensor, result: Tensor, factor: float = 1.0) -> None:
+        self.source, self.result = x.new_empty(x.shape), result
+        self.factor, self.n_own = factor, (n_own := weight.ndim - 2)
         self.weight, self._from, self._to = weight, self._matrices(self.source), self._matrices(self.result)
         if n_own:
             self.weight = weight.flatten(0, n_own - 1)

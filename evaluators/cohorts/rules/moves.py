@@ -82,7 +82,9 @@ def concat(site: Site) -> Made:
                     calls.append(partial(to.add_ if into.holds else to.copy_, gradient))
         return calls
 
-    forward = [partial(out.copy_, given) for place, x in enumerate(site.inputs) for given, out in pieces(place, x, y)]
+    forward: Calls = [
+        partial(out.copy_, given) for place, x in enumerate(site.inputs) for given, out in pieces(place, x, y)
+    ]
     return forward, backward
 
 

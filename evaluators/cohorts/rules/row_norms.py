@@ -7,7 +7,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from evaluators.cohorts.rules.base import Calls, Destination, Made, Site, summed
+from evaluators.cohorts.rules.base import Calls, Destination, Made, Scratch, Site, summed
 from evaluators.cohorts.values import Value
 from evaluators.cohorts.weights import Slot
 
@@ -36,7 +36,9 @@ def _norm(site: Site, *, centered: bool = False, length: bool = False) -> Made |
         return None
     x, y = site.inputs[0], site.output
     eps = None if length else float(site.attrs["eps"])  # type: ignore[arg-type]
-    norm = RowNorm(x, y, site.weights.get("weight"), site.weights.get("bias"), eps=eps, centered=centered)
+    norm = RowNorm(
+        x, y, site.weights.get("weight"), site.weights.get("bias"), eps=eps, centered=centered, scratch=site.scratch
+    )
 
     def backward() -> Calls:
         return norm.backward(y.gradient, site.gradient())
@@ -55,8 +57,9 @@ class RowNorm:
     """
 
     def __init__(
-        self, x: Value, y: Value, weight: Slot | None, bias: Slot | None, *, eps: float | None, centered: bool
-    ) -> None:
+        self, x: Value, y: Value, weight: Slot | None, bias: Slot | None, *,
+        eps: float | None, centered: bool, scratch: Scratch,
+    ) -> None:  # fmt: skip
         self.places = _blocks(x, y)
         slots = (weight, bias)
         self.blocks = [
@@ -67,6 +70,7 @@ class RowNorm:
                 *(None if slot is None else slot.of(slot.low + low, slot.low + high) for slot in slots),
                 eps=eps,
                 centered=centered,
+                scratch=scratch,
             )
             for low, high in self.places
         ]
@@ -107,7 +111,7 @@ class _Block:
 
     def __init__(
         self, x: Tensor, y: Tensor, widths: list[int], weight: Slot | None, bias: Slot | None, *,
-        eps: float | None, centered: bool,
+        eps: float | None, centered: bool, scratch: Scratch,
     ) -> None:  # fmt: skip
         self.x, self.y, self.weight, self.bias, self.eps, self.centered = x, y, weight, bias, eps, centered
         rows, width = y.shape
@@ -120,7 +124,7 @@ class _Block:
             self.sums[low : low + one, i] = 1 if eps is None else 1 / one
             low += one
         self.normal = y if weight is None else x.new_empty(rows, width)  # (x − mean x) r
-        self.scratch = x.new_empty(rows, width)
+        self.scratch, self.product, self.grown = (scratch.take(i, y) for i in range(3))
         self.inverse, self.mean = x.new_empty(rows, len(widths)), x.new_empty(rows, len(widths))
         self.long = x.new_empty(rows, len(widths), dtype=torch.bool)
 
@@ -153,7 +157,7 @@ class _Block:
         return calls
 
     def backward(self, gradient: Tensor, into: Tensor | None, holds: bool) -> Calls:
-        product = torch.empty_like(self.scratch)
+        product = self.product
         calls: Calls = [partial(torch.mul, gradient, self.normal, out=product)]
         for slot, rows in ((self.weight, product), (self.bias, gradient)):
             if slot is not None and slot.gradient is not None:
@@ -162,7 +166,7 @@ class _Block:
             return calls
         sums, grown = self.sums, gradient
         if self.weight is not None:
-            sums, grown = torch.empty_like(sums), torch.empty_like(self.scratch)
+            sums, grown = torch.empty_like(sums), self.grown
             calls += [
                 partial(torch.mul, self.sums, self.weight.whole[:, None], out=sums),
                 partial(torch.mul, gradient, self.weight.whole, out=grown),
