@@ -25,9 +25,9 @@ _T = TypeVar("_T")
 
 
 def serves(site: Site) -> bool:
-    """Whether the rules here do: the last axis is the one mapped, and the members' rows are the same."""
-    x = site.inputs[0]
-    return site.attrs["axis"] == site.types[0][0].names[-1] and (x.shared or x.side)
+    """Whether the rules here do: the last axis is the one mapped, and members differ in nothing else."""
+    x, y = site.inputs[0], site.output
+    return site.attrs["axis"] == site.types[0][0].names[-1] and (x.shared or x.side) and y.side
 
 
 class Turned:
@@ -126,67 +126,94 @@ class Expansion:
                 pieces.append(Piece(strip.member, strip.first + start, low, (end - start, count, rows)))
         return list(stretches(pieces, lambda piece: (piece.low, piece.high)))
 
-    def runs(self, side: bool) -> Iterator[tuple[int, int, Tensor]]:
+    def runs(self) -> Iterator[tuple[int, int, Tensor]]:
         """Members `low` to before `high` that one product serves, and their φ(x) as `(i·K, rows)`."""
         blocks = cut(self.whole, [(i * count, rows) for i, count, rows in self.shapes])
-        starts = [m for m, one in enumerate(self.block) if not (side and m and one == self.block[m - 1])]
+        starts = [m for m, one in enumerate(self.block) if not (m and one == self.block[m - 1])]
         for low, high in pairwise([*starts, len(self.block)]):
             yield low, high, blocks[self.block[low]]
 
 
+class Result:
+    """y = Σ φ(x) Wᵀ + b, gathered with features first.
+
+    Args:
+        y: where it goes; side by side.
+        bias: each member's `(o,)`.
+    """
+
+    def __init__(self, y: Value, bias: Slot | None = None) -> None:
+        self.y, self.bias = y, bias
+        self.turned = Turned.of(y)
+
+    def forward(self) -> Calls:
+        """Take the sum to y."""
+        rows, sums = self.y.rows, self.turned.whole.t()
+        return [partial(rows.copy_, sums) if self.bias is None else partial(torch.add, sums, self.bias.whole, out=rows)]
+
+    def backward(self) -> Calls:
+        """Take the gradient from y; to be called before the products' own."""
+        grown = self.turned.gradient
+        calls: Calls = [partial(grown.copy_, self.y.gradient.rows.t())]
+        return calls if self.bias is None else [*calls, *row_sums(grown, self.bias)]
+
+
 class Product:
-    """y = φ(x) Wᵀ + b, or added to y.
+    """φ(x) Wᵀ, the first part of a result or one that is added to it.
 
     Args:
         phi: φ(x).
         weight: each member's is `(o, i, K)`, or `(o, i)` where K is 1.
-        y: the result.
-        bias: likewise, `(o,)`.
-        added: y holds a part of the sum already.
+        result: where it goes.
     """
 
-    def __init__(
-        self, phi: Expansion, weight: Slot, y: Value, bias: Slot | None = None, *, added: bool = False
-    ) -> None:
-        self.phi, self.weight, self.y, self.bias, self.added = phi, weight, y, bias, added
+    def __init__(self, phi: Expansion, weight: Slot, result: Result, *, added: bool = False) -> None:
+        self.phi, self.weight, self.result, self.added = phi, weight, result, added
 
     def forward(self) -> Calls:
         calls: Calls = []
-        for weight, bias, z, out in self._runs(self.y):
-            factors = (z.t(), weight.whole.view(-1, len(z)).t())
-            if self.added:
-                calls.append(partial(torch.addmm, out, *factors, out=out))
-            elif bias is not None:
-                calls.append(partial(torch.addmm, bias.whole, *factors, out=out))
-            else:
-                calls.append(partial(torch.mm, *factors, out=out))
+        for weight, z, out in self._runs(self.result.turned.whole):
+            factors = (weight.whole.view(-1, len(z)), z)
+            calls.append(
+                partial(torch.addmm, out, *factors, out=out) if self.added else partial(torch.mm, *factors, out=out)
+            )
         return calls
 
     def to_weights(self) -> Calls:
-        """The gradients of weight and bias; reads φ(x)."""
+        """The gradient of the weight; reads φ(x)."""
         calls: Calls = []
-        for weight, bias, z, grown in self._runs(self.y.gradient):
+        for weight, z, grown in self._runs(self.result.turned.gradient):
             if weight.gradient is not None:
                 out = weight.gradient.view(-1, len(z))
-                calls.append(partial(torch.addmm, out, grown.t(), z.t(), beta=weight.tied, out=out))
-            if bias is not None and bias.gradient is not None:
-                calls.append(partial(_add_sum if bias.tied else _sum, grown, bias.gradient))
+                tied = partial(torch.addmm, out, grown, z.t(), out=out)
+                calls.append(tied if weight.tied else partial(torch.mm, grown, z.t(), out=out))
         return calls
 
     def to_features(self, whole: Tensor) -> Calls:
         """The gradient of φ(x), into memory laid out like φ(x)'s; its own will do once the weights have theirs."""
         outs = cut(whole, [(i * count, rows) for i, count, rows in self.phi.shapes])
         return [
-            partial(torch.mm, weight.whole.view(-1, len(out)).t(), grown.t(), out=out)
-            for (weight, _, _, grown), out in zip(self._runs(self.y.gradient), outs, strict=True)
+            partial(torch.mm, weight.whole.view(-1, len(out)).t(), grown, out=out)
+            for (weight, _, grown), out in zip(self._runs(self.result.turned.gradient), outs, strict=True)
         ]
 
-    def _runs(self, value: Value) -> Iterator[tuple[Slot, Slot | None, Tensor, Tensor]]:
-        """Weight, bias, φ(x), and the rows of `value`, which is laid out like y, for each product."""
-        for low, high, z in self.phi.runs(value.side):
-            first, last = self.weight.low + low, self.weight.low + high
-            rows = value.slice(low, high).rows if value.side else value.part_rows[low]
-            yield self.weight.of(first, last), self.bias and self.bias.of(first, last), z, rows
+    def _runs(self, whole: Tensor) -> Iterator[tuple[Slot, Tensor, Tensor]]:
+        """Weight, φ(x), and its part of the result or gradient, for each product."""
+        ends = [0, *accumulate(self.result.turned.widths)]
+        for low, high, z in self.phi.runs():
+            yield self.weight.of(self.weight.low + low, self.weight.low + high), z, whole[ends[low] : ends[high]]
+
+
+def row_sums(numbers: Tensor, slot: Slot) -> Calls:
+    """The gradient of a weight of which `numbers` has a row for each element."""
+    if slot.gradient is None:
+        return []
+    out = slot.gradient
+    return [partial(_add_sums, numbers, out) if slot.tied else partial(torch.sum, numbers, 1, out=out)]
+
+
+def _add_sums(numbers: Tensor, out: Tensor) -> None:
+    out.add_(numbers.sum(1))
 
 
 def cut(whole: Tensor, shapes: Sequence[tuple[int, ...]]) -> list[Tensor]:
@@ -213,11 +240,3 @@ def stretches(pieces: Iterable[_T], span: Callable[[_T], tuple[int, int]]) -> It
         low, high = (low if group else start), end
         group.append(piece)
     yield slice(low, high), group
-
-
-def _sum(rows: Tensor, out: Tensor) -> None:
-    torch.sum(rows, 0, out=out)
-
-
-def _add_sum(rows: Tensor, out: Tensor) -> None:
-    out.add_(rows.sum(0))

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from evaluators.cohorts.rules.base import Call, Calls, Made, Site
-from evaluators.cohorts.rules.expansions import Expansion, Piece, Product, Turned, serves
+from evaluators.cohorts.rules.expansions import Expansion, Piece, Product, Result, Turned, row_sums, serves
 from evaluators.cohorts.weights import Slot
 
 _aten = torch.ops.aten
@@ -18,14 +18,14 @@ def rbf_kan(site: Site) -> Made | None:
     """yⱼ = bⱼ + Σᵢ wⱼᵢ silu(xᵢ) + Σₖ cⱼᵢₖ exp(−((LN(x)ᵢ − μₖ) / h)²)."""
     if not serves(site):
         return None
-    x, y, weights = site.inputs[0], site.output, site.weights
-    turned = Turned.of(x)
+    x, weights = site.inputs[0], site.weights
+    turned, result = Turned.of(x), Result(site.output, weights["base.bias"])
     silu = Expansion(turned, [1] * len(site))
     activated = silu.whole.view_as(turned.whole)
-    base = Product(silu, weights["base.weight"], y, weights["base.bias"])
+    base = Product(silu, weights["base.weight"], result)
     norm = _LayerNorm(turned, weights["norm.weight"], weights["norm.bias"])
     bumps = _Bumps(norm.y, weights["centres"], learning=site.training)
-    sums = Product(bumps.phi, weights["weight"], y, added=True)
+    sums = Product(bumps.phi, weights["weight"], result, added=True)
     forward: Calls = [
         partial(turned.whole.copy_, x.rows.t()),
         partial(_aten.silu.out, turned.whole, out=activated),
@@ -33,11 +33,13 @@ def rbf_kan(site: Site) -> Made | None:
         *norm.forward(),
         *bumps.forward(),
         *sums.forward(),
+        *result.forward(),
     ]
 
     def backward() -> Calls:
         into = site.gradient()
-        calls = [*base.to_weights(), *sums.to_weights(), *sums.to_features(bumps.gradient), *bumps.backward()]
+        calls = [*result.backward(), *base.to_weights(), *sums.to_weights()]
+        calls += [*sums.to_features(bumps.gradient), *bumps.backward()]
         calls += norm.to_weights()
         if into is None:
             return calls
@@ -94,8 +96,8 @@ class _LayerNorm:
         normal, across = self._side_by_side(self.normal), self._side_by_side(grown)
         return [
             partial(torch.mul, across, normal, out=self._side_by_side(products)),
-            *_sums(products, self.weight),
-            *_sums(grown, self.bias),
+            *row_sums(products, self.weight),
+            *row_sums(grown, self.bias),
             partial(across.mul_, self._column(self.weight)),
         ]
 
@@ -124,19 +126,6 @@ class _LayerNorm:
 
     def _column(self, slot: Slot) -> Tensor:
         return slot.whole.view(-1, len(self.normal), 1)
-
-
-def _sums(numbers: Tensor, slot: Slot) -> Calls:
-    """The gradient of a weight of which `numbers` has a row for each element."""
-    if slot.gradient is None:
-        return []
-    return [
-        partial(_add_sums, numbers, slot.gradient) if slot.tied else partial(torch.sum, numbers, 1, out=slot.gradient)
-    ]
-
-
-def _add_sums(numbers: Tensor, out: Tensor) -> None:
-    out.add_(numbers.sum(1))
 
 
 class _Bumps:
@@ -198,9 +187,9 @@ def chebyshev_kan(site: Site) -> Made | None:
     counts = [shape[2] for shape in site.weights["weight"].shapes]
     if min(counts) < 2 or not serves(site):
         return None
-    turned = Turned.of(site.inputs[0])
+    turned, result = Turned.of(site.inputs[0]), Result(site.output)
     phi = Expansion(turned, counts)
-    sums = Product(phi, site.weights["weight"], site.output)
+    sums = Product(phi, site.weights["weight"], result)
     x, twice = torch.zeros_like(turned.whole), torch.zeros_like(turned.whole)
     forward: Calls = [
         partial(turned.whole.copy_, site.inputs[0].rows.t()),
@@ -213,14 +202,14 @@ def chebyshev_kan(site: Site) -> Made | None:
         forward.append(partial(terms[1].copy_, strip.x(x)))
         for k in range(2, len(terms)):
             forward += [partial(torch.mul, double, terms[k - 1], out=terms[k]), partial(terms[k].sub_, terms[k - 2])]
-    forward += sums.forward()
+    forward += [*sums.forward(), *result.forward()]
 
     def backward() -> Calls:
         into = site.gradient()
         if into is None:
-            return sums.to_weights()
+            return [*result.backward(), *sums.to_weights()]
         memory = torch.zeros_like(phi.whole)
-        calls = [*sums.to_weights(), *sums.to_features(memory)]
+        calls = [*result.backward(), *sums.to_weights(), *sums.to_features(memory)]
         for strip in phi.strips():
             terms, grown, double = strip.of(phi.whole).unbind(1), strip.of(memory).unbind(1), strip.x(twice)
             for k in range(len(terms) - 1, 1, -1):
@@ -240,23 +229,23 @@ def fourier_kan(site: Site) -> Made | None:
     """yⱼ = bⱼ + Σᵢ Σₖ cⱼᵢₖ cos(k xᵢ) + sⱼᵢₖ sin(k xᵢ)."""
     if not serves(site):
         return None
-    turned = Turned.of(site.inputs[0])
+    turned, result = Turned.of(site.inputs[0]), Result(site.output, site.weights["bias"])
     phi = Expansion(turned, [shape[2] for shape in site.weights["weight"].shapes])
-    sums = Product(phi, site.weights["weight"], site.output, site.weights["bias"])
+    sums = Product(phi, site.weights["weight"], result)
     strips = list(phi.strips())
     forward: Calls = [partial(turned.whole.copy_, site.inputs[0].rows.t())]
     for strip in strips:
         cosines, sines = strip.of(phi.whole).chunk(2, 1)
         forward.append(partial(torch.mul, strip.x(turned.whole).unsqueeze(1), _frequencies(cosines), out=sines))
         forward += [partial(torch.cos, sines, out=cosines), partial(torch.sin, sines, out=sines)]
-    forward += sums.forward()
+    forward += [*sums.forward(), *result.forward()]
 
     def backward() -> Calls:
         into = site.gradient()
         if into is None:
-            return sums.to_weights()
+            return [*result.backward(), *sums.to_weights()]
         memory = torch.zeros_like(phi.whole)
-        calls = [*sums.to_weights(), *sums.to_features(memory)]
+        calls = [*result.backward(), *sums.to_weights(), *sums.to_features(memory)]
         for strip in strips:
             cosines, sines = strip.of(phi.whole).chunk(2, 1)
             of_cosines, of_sines = strip.of(memory).chunk(2, 1)

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from evaluators.cohorts.rules.base import Calls, Made, Site
-from evaluators.cohorts.rules.expansions import Expansion, Product, Turned, parts, serves, stretches
+from evaluators.cohorts.rules.expansions import Expansion, Product, Result, Turned, parts, serves, stretches
 from evaluators.cohorts.weights import Slot
 
 _aten = torch.ops.aten
@@ -23,14 +23,14 @@ def kan(site: Site) -> Made | None:
     # Below degree 2, a spline or its slope jumps at the knots, where the layer takes one side.
     if degree < 2 or not serves(site):
         return None
-    x, y, weights = site.inputs[0], site.output, site.weights
-    turned = Turned.of(x)
+    x, weights = site.inputs[0], site.weights
+    turned, result = Turned.of(x), Result(site.output)
     silu = Expansion(turned, [1] * len(site))
     activated = silu.whole.view_as(turned.whole)
-    base = Product(silu, weights["base_weight"], y)
+    base = Product(silu, weights["base_weight"], result)
     splines = _Splines(turned, weights["knots"], degree, learning=site.training and site.learning[0])
     edges = _Edges(weights["spline_weight"], weights["spline_scale"], 1 / factorial(degree))
-    sums = Product(splines.phi, edges.products, y, added=True)
+    sums = Product(splines.phi, edges.products, result, added=True)
     forward: Calls = [
         partial(turned.whole.copy_, x.rows.t()),
         partial(_aten.silu.out, turned.whole, out=activated),
@@ -38,11 +38,12 @@ def kan(site: Site) -> Made | None:
         *splines.forward(),
         *edges.forward(),
         *sums.forward(),
+        *result.forward(),
     ]
 
     def backward() -> Calls:
         into = site.gradient()
-        calls = [*base.to_weights(), *sums.to_weights(), *edges.backward()]
+        calls = [*result.backward(), *base.to_weights(), *sums.to_weights(), *edges.backward()]
         if into is None:
             return calls
         return [
