@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import logging
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
 from evaluators.cohorts.alignment import align, order
-from evaluators.cohorts.losses import make_losses
+from evaluators.cohorts.cuda_graph import Recorded
+from evaluators.cohorts.losses import Losses, make_losses
 from evaluators.cohorts.optimizer import Steps
 from evaluators.cohorts.program import Program
 from evaluators.cohorts.rules.base import Clock
+from evaluators.cohorts.values import Value
 from evaluators.cohorts.weights import Named, Weights, named
 from evaluators.recipe import Recipe
 from evaluators.tasks.criteria import Criterion
 from nas.graph.graph import Graph
+
+log = logging.getLogger(__name__)
+_said: set[str] = set()  # operators that the log has named
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,6 +70,9 @@ class Cohort:
         self.weights = Weights(self.joints, self.named, like)
         self.clock = Clock([one.seed for one in self.members], [one.steps for one in self.members])
         self.training = Program(self.joints, self.weights, self.batch, self.clock, training=True, like=like)
+        for name in sorted(self.training.islands - _said):
+            _said.add(name)
+            log.info("`%s` has no rule for cohorts; each candidate runs its own layer there", name)
         self._evaluations: dict[tuple[int, int], Program] = {}
         self.optimizer = Steps(self.weights, [one.recipe for one in self.members], [one.steps for one in self.members])
         for place, (member, own) in enumerate(zip(self.members, self.named, strict=True)):
@@ -81,6 +90,22 @@ class Cohort:
             for low, high in _runs(self.streams)
         }
 
+        self._compute: Callable[[], None] = self._gradients
+        if like.is_cuda and self.is_recordable:
+            self._compute = Recorded(self._gradients, like.device)
+
+    @property
+    def is_recordable(self) -> bool:
+        """Whether a step up to its gradients asks the host for nothing: no layers of members' own, no noise, joint losses."""
+        noisy = any(joint.draws >= 0 for joint in self.joints)
+        return not self.training.islands and not noisy and all(type(one) is not Losses for one in self.losses.values())
+
+    def _gradients(self) -> None:
+        self.training.forward()
+        for losses in self.losses.values():
+            losses.step()
+        self.training.backward()
+
     def step(self, batches: Mapping[int, tuple[Sequence[Tensor], Tensor]], rates: Sequence[float]) -> None:
         """One step of training for all.
 
@@ -93,11 +118,9 @@ class Cohort:
         for joint, value in self.training.inputs:
             inputs, _ = batches[self.members[joint.low].stream]
             value.tensor.copy_(inputs[joint.nodes[0].id])
-        self.training.forward()
         for stream, losses in self.losses.items():
             losses.target.copy_(batches[stream][1])
-            losses.step()
-        self.training.backward()
+        self._compute()
         for place, limit in self.clips:
             self.optimizer.clip(place, limit)
         self.optimizer.step(rates)
@@ -125,18 +148,19 @@ class Cohort:
                 joints, self.weights, batch, self.clock, training=False, like=self.like, low=places.start
             )
         program = self._evaluations[stream, batch]
-        results = [
-            torch.empty(count, *shape, dtype=self.like.dtype, device=self.like.device)
-            for shape in program.outputs.shapes
-        ]
+        outputs = program.outputs
+        results = Value(outputs.shapes, count, like=self.like)
         for start in range(0, count, batch):
             start = min(start, count - batch)  # the last one overlaps the one before
             for joint, value in program.inputs:
                 value.tensor.copy_(inputs[joint.nodes[0].id][start : start + batch])
             program.forward()
-            for result, part in zip(results, program.outputs.parts, strict=True):
-                result[start : start + batch] = part
-        return results
+            if outputs.side:
+                results.tensor[start : start + batch] = outputs.tensor
+            else:
+                for result, part in zip(results.parts, outputs.parts, strict=True):
+                    result[start : start + batch] = part
+        return results.parts
 
     def module(self, place: int) -> nn.Module:
         """A member's own module, with the weights as they are now."""

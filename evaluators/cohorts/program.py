@@ -51,6 +51,7 @@ class Program:
         self.backward_calls: Calls = []
         self.values: dict[Joint, Value] = {}
         self.learns: dict[Joint, bool] = {}
+        self.islands: set[str] = set()  # operators that run as the members' own layers
         self.outputs = self._outputs()
         steps: list[Callable[[], Calls]] = []
         for joint in joints:
@@ -111,7 +112,10 @@ class Program:
         )
         rule = named_rule(TABLE[joint.nodes[0].op].cohort)
         made = None if rule is None else rule(site)
-        calls, backward = made or island(site)
+        if made is None:
+            self.islands.add(joint.nodes[0].op)
+            made = island(site)
+        calls, backward = made
         return calls, backward if self.learns[joint] else list
 
     def _output(self, joint: Joint) -> Value:

@@ -149,3 +149,12 @@ def test_a_member_ends_the_same_whoever_is_with_it() -> None:
         other = many.weights.tensors(many.members.index(member))
         for name, value in few.weights.tensors(place).items():
             torch.testing.assert_close(other[name], value, rtol=1e-9, atol=1e-9)
+
+
+def test_a_step_can_be_recorded_where_nothing_asks_the_host() -> None:
+    quiet = MLPS.replace("rate: [0.0, 0.2]", "rate: [0.0]").replace(", cos]", "]")
+    noisy = MLPS.replace("rate: [0.0, 0.2]", "rate: [0.2]")
+    for text, expected in ((quiet, True), (noisy, False)):
+        made = graphs(text, 3, 1)
+        members = [Member(graph, module_of(graph, i), Recipe(), i) for i, graph in enumerate(made)]
+        assert together(members, {0: batches()}).is_recordable is expected
