@@ -44,3 +44,23 @@ def trained(
 def test_kans_of_any_basis_and_shape_train_as_they_do_alone(seed: int) -> None:
     cohort, given = trained(KANS, 12, seed, scale=0.5 + seed)
     assert_equal(cohort, given)
+
+
+SPLINES = """
+space: splines
+inputs: {x: [features]}
+outputs: [targets]
+choose:
+  grid: {int: [1, 8]}
+  degree: {int: [2, 4]}
+  width: {int: [1, 9]}
+model: |
+  return kan(kan(x, width, grid=grid, degree=degree), targets, grid=grid, degree=degree)
+"""
+
+
+def test_splines_are_the_same_at_and_beyond_their_knots() -> None:
+    made = graphs(SPLINES, 10)
+    members = [Member(graph, module_of(graph, i), Recipe(lr=1e-2), i) for i, graph in enumerate(made)]
+    given = {0: [((x * 4).round() / 2, y) for x, y in batches()]}
+    assert_equal(together(members, given), given)
