@@ -34,7 +34,7 @@ class Member:
         module: with the weights to begin with, on the CPU. Its own tensors stay as they are.
         recipe: of its training.
         seed: of its randomness.
-        stream: members with equal numbers see the same batches.
+        stream: members with equal numbers see the same batches, at the same step of schedules of the same length.
         steps: it has taken so far; with `moments`, where it goes on from.
         moments: weight → its optimiser's two running sums; None at the start.
         named: the weights of `module` and what they are called; found where it is None.
@@ -74,7 +74,7 @@ class Cohort:
             _said.add(name)
             log.info("`%s` has no rule for cohorts; each candidate runs its own layer there", name)
         self._evaluations: dict[tuple[int, int], Program] = {}
-        self.optimizer = Steps(self.weights, [one.recipe for one in self.members], [one.steps for one in self.members])
+        self.optimizer = Steps(self.weights, [one.recipe for one in self.members], self.streams)
         for place, (member, own) in enumerate(zip(self.members, self.named, strict=True)):
             self.weights.load(place, own.tensors)
             if member.moments is not None:

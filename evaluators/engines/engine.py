@@ -191,7 +191,8 @@ class Step:
         for size, jobs in by_size.items():
             if size not in self._crews:
                 self._crews[size] = together.crew(self.meter)
-            yield from self._crews[size].join(jobs)
+            for message in self._crews[size].join(jobs):
+                yield message
 
     def _together(self, crew: Any) -> Generator[Message, bool, None]:
         """Train a cohort to its next mark."""
