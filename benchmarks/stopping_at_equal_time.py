@@ -114,13 +114,14 @@ class Run:
     members: list[Member]
 
 
-def run_missing(seeds: Sequence[int], work: Path, path: Path) -> None:
-    """Run every task and seed that is not in `path` yet, seeds outermost."""
+def run_missing(seeds: Sequence[int], work: Path, path: Path, scale: int = 1) -> None:
+    """Run every task and seed that is not in `path` yet, seeds outermost; `scale` times as long as the record."""
     done = {(run.task, run.seed) for run in load(path)}
     for seed in seeds:
         for setting in SETTINGS:
             if (setting.task, seed) not in done:
-                runs = run_arms(setting, seed, work / setting.task / str(seed))
+                longer = replace(setting, trials=scale * setting.trials)
+                runs = run_arms(longer, seed, work / setting.task / str(seed))
                 with path.open("a", encoding="utf-8") as file:
                     file.writelines(json.dumps(asdict(run)) + "\n" for run in runs)
                 scores = ", ".join(f"{run.arm} {volume(run, setting):.4f} of {len(run.trials)}" for run in runs)
@@ -288,7 +289,7 @@ def by_task(task: str) -> Setting:
 
 
 def draw(runs: Sequence[Run], path: Path) -> None:
-    """Above, what searches found by which second; below, their confirmed hypervolumes, lines joining equal seeds."""
+    """Above, what searches had found by which share of their time; below, their confirmed hypervolumes, lines joining equal seeds."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -303,12 +304,10 @@ def draw(runs: Sequence[Run], path: Path) -> None:
         shares = [step / 100 for step in range(101)]
         own = {arm: [run for run in runs if (run.task, run.arm) == (setting.task, arm)] for arm in ARMS}
         # The first seconds, from nothing to something, would flatten the rest.
-        lowest = min(history(run, setting, [run.seconds / 6])[0] for each in own.values() for run in each)
+        lowest = min(history(run, setting, [run.seconds / 4])[0] for each in own.values() for run in each)
         for arm, color in colors.items():
             found = [history(run, setting, [run.seconds * one for one in shares]) for run in own[arm]]
-            mean, least, most = ([pick(at) for at in zip(*found, strict=True)] for pick in (statistics.mean, min, max))
-            above.plot(shares, mean, color=color, label=arm)
-            above.fill_between(shares, least, most, color=color, alpha=0.12, lw=0)
+            above.plot(shares, [statistics.mean(at) for at in zip(*found, strict=True)], color=color, label=arm)
         for seed in sorted({run.seed for run in runs}):
             line = [volume(run, setting) for arm in ARMS for run in own[arm] if run.seed == seed]
             below.plot(range(len(line)), line, color="#9aa0a8", lw=0.8, zorder=1)
@@ -317,9 +316,9 @@ def draw(runs: Sequence[Run], path: Path) -> None:
         below.set(
             xticks=range(len(ARMS)), xticklabels=[arm.replace(", ", "\n") for arm in ARMS], xlim=(-0.4, len(ARMS) - 0.6)
         )
-    axes[0][0].set_ylabel("hypervolume, validation\n(mean and range of seeds)")
+    axes[0][0].set_ylabel("hypervolume, validation\n(mean over seeds)")
     axes[1][0].set_ylabel("hypervolume, confirmed on test\n(a line for each seed)")
-    axes[0][-1].legend(frameon=False, loc="lower right", fontsize=8)
+    figure.legend(*axes[0][0].get_legend_handles_labels(), loc="outside upper center", ncols=len(ARMS), frameon=False)
     figure.savefig(path)
     plt.close(figure)
 
@@ -328,12 +327,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--report", action="store_true", help="run nothing")
     parser.add_argument("--seeds", type=int, nargs="+", default=SEEDS)
+    parser.add_argument("--scale", type=int, default=1, help="times as many candidates; give other --runs, too")
     parser.add_argument("--runs", type=Path, default=RUNS, help="the file with a line a run")
     parser.add_argument("--work", type=Path, default=Path("runs/stopping-at-equal-time"), help="for the searches")
     options = parser.parse_args()
     if not options.report:
         options.runs.parent.mkdir(parents=True, exist_ok=True)
-        run_missing(options.seeds, options.work, options.runs)
+        run_missing(options.seeds, options.work, options.runs, options.scale)
     runs = load(options.runs)
     print(tables(runs))
     draw(runs, options.runs.with_name(FIGURE.name))
