@@ -64,3 +64,24 @@ def test_splines_are_the_same_at_and_beyond_their_knots() -> None:
     members = [Member(graph, module_of(graph, i), Recipe(lr=1e-2), i) for i, graph in enumerate(made)]
     given = {0: [((x * 4).round() / 2, y) for x, y in batches()]}
     assert_equal(together(members, given), given)
+
+
+TIED = """
+space: tied
+axes: [tokens]
+inputs: {x: [features]}
+outputs: [targets]
+choose:
+  basis: [kan, rbf_kan, chebyshev_kan]
+  width: {int: [3, 9]}
+model: |
+  z = basis(repeat(x, 3, into=tokens), width)
+  for i in range(2):
+      z = z + basis(z, width, tied="again")
+  return basis(mean_pool(z, axis=tokens), targets)
+"""
+
+
+def test_tokens_and_tied_layers() -> None:
+    cohort, given = trained(TIED, 12)
+    assert_equal(cohort, given)
