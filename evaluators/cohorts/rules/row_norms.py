@@ -62,18 +62,15 @@ class RowNorm:
     ) -> None:  # fmt: skip
         self.places = _blocks(x, y)
         slots = (weight, bias)
-        self.blocks = [
-            _Block(
-                rows_of(x, low, high),
-                rows_of(y, low, high),
-                [shape[-1] for shape in y.shapes[low:high]],
-                *(None if slot is None else slot.of(slot.low + low, slot.low + high) for slot in slots),
-                eps=eps,
-                centered=centered,
-                scratch=scratch,
-            )
-            for low, high in self.places
-        ]
+        self.blocks: list[_Block | _Alone] = []
+        for low, high in self.places:
+            rows = rows_of(x, low, high), rows_of(y, low, high)
+            gamma, beta = (None if slot is None else slot.of(slot.low + low, slot.low + high) for slot in slots)
+            if centered and eps is not None and high == low + 1:
+                self.blocks.append(_Alone(*rows, gamma, beta, eps))
+                continue
+            widths = [shape[-1] for shape in y.shapes[low:high]]
+            self.blocks.append(_Block(*rows, widths, gamma, beta, eps=eps, centered=centered, scratch=scratch))
 
     def forward(self) -> Calls:
         """Calls that compute y."""
@@ -104,6 +101,36 @@ def _blocks(x: Value, y: Value) -> list[tuple[int, int]]:
             low, width = i, 0
         width += shape[-1]
     return [*places, (low, len(y))]
+
+
+class _Alone:
+    """The layer norm of one member as rows, by torch's own kernels: nothing is faster where a block has one member."""
+
+    def __init__(self, x: Tensor, y: Tensor, weight: Slot | None, bias: Slot | None, eps: float) -> None:
+        self.x, self.y, self.weight, self.bias, self.eps = x, y, weight, bias, eps
+        self.gamma, self.beta = (None if slot is None else slot.whole for slot in (weight, bias))
+        self.kept: tuple[Tensor, ...] = ()
+
+    def forward(self) -> Calls:
+        return [self._run]
+
+    def backward(self, gradient: Tensor, into: Tensor | None, holds: bool) -> Calls:
+        return [partial(self._run_back, gradient, into, holds)]
+
+    def _run(self) -> None:
+        out, *kept = torch.native_layer_norm(self.x, self.x.shape[1:], self.gamma, self.beta, self.eps)
+        self.kept = tuple(kept)
+        self.y.copy_(out)
+
+    def _run_back(self, gradient: Tensor, into: Tensor | None, holds: bool) -> None:
+        outs = [(into, holds)]
+        outs += [(None, False) if slot is None else (slot.gradient, slot.tied) for slot in (self.weight, self.bias)]
+        found = torch.ops.aten.native_layer_norm_backward(
+            gradient, self.x, self.x.shape[1:], *self.kept, self.gamma, self.beta, [out is not None for out, _ in outs]
+        )
+        for (out, added), numbers in zip(outs, found, strict=True):
+            if out is not None:
+                out.add_(numbers) if added else out.copy_(numbers)
 
 
 class _Block:
