@@ -40,7 +40,7 @@ model: return linear(relu(linear(x, width)), targets)
 
 # Misfortune → how many of a thousand candidates it befalls; those that end a worker befall the first third alone.
 RATES = {"raise": 20, "exit": 10, "memory": 20, "gpu memory": 10, "unserialisable": 20, "nothing": 10, "nan": 20}
-ENDING = {"die once": 60, "die": 15, "hang": 21}
+ENDING = {"hang": 10, "die": 10, "die once": 20}
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Soaked:
 
     n: int
     marks: Path
-    timeout_s: float = 1.0
+    timeout_s: float = 10.0  # on a busy machine the process of a candidate may not get a core for seconds
 
     def evaluate(self, job: Job) -> Generator[Report, bool | None, Any]:
         faulty = Faulty({job.number: fate_of(job.number, self.n)}, self.marks)
