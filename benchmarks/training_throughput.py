@@ -52,7 +52,8 @@ model: |
   return linear(z, targets, bias=False)
 """,
     "mixer": HEAD
-    + """choose: {width: [16, 32, 64], depth: {int: [1, 3]}, tokens_hidden: {int: [8, 64], step: 8}, hidden: {int: [16, 128], step: 16}}
+    + """axes: [tokens, channels]
+choose: {width: [16, 32, 64], depth: {int: [1, 3]}, tokens_hidden: {int: [8, 64], step: 8}, hidden: {int: [16, 128], step: 16}}
 model: |
   z = linear(patchify(x, 4, into=[tokens, channels]), width)
   for i in range(depth):

@@ -14,6 +14,8 @@ NUMBER_BYTES = 4
 # Weights, their gradients and the two sums of the optimiser.
 COPIES = 4
 
+_EXPANSIONS = ("evaluators.cohorts.rules.kan:", "evaluators.cohorts.rules.splines:")
+
 T = TypeVar("T")
 
 
@@ -31,14 +33,45 @@ def weight_bytes(graph: Graph) -> int:
     return total * NUMBER_BYTES
 
 
-def value_bytes(graph: Graph, batch: int) -> int:
-    """Of what its nodes compute for a batch; gradients take as much again."""
-    return sum(node.type.size for node in graph.nodes if node.op != "input") * batch * NUMBER_BYTES
+def value_numbers(graph: Graph) -> int:
+    """What its nodes compute for a sample."""
+    return sum(node.type.size for node in graph.nodes if node.op != "input")
+
+
+def expanded_numbers(graph: Graph) -> dict[tuple[int, int], int]:
+    """What layers of basis functions make of their inputs for a sample, as the rules of KANs keep it.
+
+    Returns: (node, functions of each number) → numbers. The input's own, with node 0, members of a cohort have in common.
+    """
+    found: dict[tuple[int, int], int] = {}
+    for node in graph.nodes:
+        if TABLE.get(node.op) is None or not TABLE[node.op].cohort.startswith(_EXPANSIONS):
+            continue
+        x = graph.nodes[node.inputs[0]]
+        weights = TABLE[node.op].weights((x.type,), dict(node.attrs))
+        functions = max((weight.shape[-1] for weight in weights if len(weight.shape) == 3), default=0)
+        found[(0 if x.op == "input" else node.id), functions] = x.type.size * functions
+    return found
 
 
 def step_bytes(graph: Graph, batch: int) -> int:
     """What one step of training touches."""
-    return weight_bytes(graph) + 2 * value_bytes(graph, batch)
+    numbers = 2 * (value_numbers(graph) + sum(expanded_numbers(graph).values()))
+    return weight_bytes(graph) + numbers * batch * NUMBER_BYTES
+
+
+def cohort_bytes(graphs: Sequence[Graph], batch: int, evaluation: int) -> int:
+    """What a cohort takes, its batches of `evaluation` samples included."""
+    values = sum(map(value_numbers, graphs))
+    common: dict[tuple[int, int], int] = {}
+    for graph in graphs:
+        for (node, functions), numbers in expanded_numbers(graph).items():
+            if node:
+                values += numbers
+            else:
+                common[node, functions] = numbers
+    numbers = values * (2 * batch + evaluation) + sum(common.values()) * (batch + evaluation)
+    return sum(map(weight_bytes, graphs)) + numbers * NUMBER_BYTES
 
 
 def packed(members: Sequence[T], sizes: Sequence[int], room: int) -> list[list[T]]:

@@ -1,0 +1,103 @@
+"""What a cohort takes in memory is known before it is made."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from evaluators.cohorts.estimates import cohort_bytes, packed, step_bytes
+from nas.graph.graph import Graph
+from nas.space import space_from_text
+
+SPACES = {
+    "mlp": """
+choose: {width: {int: [200, 300]}, act: [relu, gelu]}
+model: |
+  z = act(linear(act(linear(x, width)), width))
+  return linear(z, targets)
+""",
+    "hourglass": """
+choose: {width: {int: [200, 300]}, hidden: {int: [16, 64]}, depth: {int: [2, 4]}}
+model: |
+  z = linear(x, width, bias=False)
+  for i in range(depth):
+      z = z + linear(relu(linear(batch_norm(z, affine=False), hidden, bias=False)), width, bias=False)
+  return linear(z, targets)
+""",
+    "mixer": """
+axes: [tokens, channels]
+choose: {width: {int: [24, 40]}, hidden: {int: [16, 64]}, depth: {int: [1, 2]}}
+model: |
+  z = linear(patchify(x, 4, into=[tokens, channels]), width)
+  for i in range(depth):
+      z = z + linear(gelu(linear(layer_norm(z), hidden, axis=tokens)), size(z, tokens), axis=tokens)
+      z = z + linear(gelu(linear(layer_norm(z), hidden)), width)
+  return linear(mean_pool(z, axis=tokens), targets)
+""",
+}
+MEMBERS, BATCH, EVALUATION = 16, 128, 256
+
+CHILD = """
+import random, resource, sys
+sys.path.insert(0, sys.argv[1])
+import torch
+from test_cohort_memory import BATCH, EVALUATION, MEMBERS, graphs
+from evaluators.cohorts.cohort import Cohort, Member
+from evaluators.recipe import Recipe
+from evaluators.tasks.criteria import CrossEntropy
+from nas.codegen import build, source
+
+torch.set_num_threads(1)
+x, y = torch.randn(BATCH, 40), torch.randint(10, (BATCH,))
+probe = torch.randn(EVALUATION, 40)
+
+def members(count):
+    return [Member(graph, build(source(graph)), Recipe(), 0) for graph in graphs(sys.argv[2], count)]
+
+@torch.no_grad()
+def run(given):
+    cohort = Cohort(given, CrossEntropy(10), y, x)
+    for _ in range(2):
+        cohort.step({0: ([x], y)}, [1e-3] * len(given))
+    cohort.predict(0, [probe], EVALUATION)
+
+run(members(1))  # what torch and Python load when they are first used
+many = members(MEMBERS)
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+run(many)
+print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024)
+"""
+
+
+def graphs(family: str, count: int) -> list[Graph]:
+    import random
+
+    text = f"space: {family}\ninputs: {{x: [features]}}\noutputs: [targets]{SPACES[family]}"
+    space, rng = space_from_text(text, "space.yaml").bind([[40]], [[10]]), random.Random(0)
+    return [space.sample(rng).graph for _ in range(count)]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("family", SPACES)
+def test_the_estimate_is_within_a_fifth_of_the_peak(family: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", CHILD, str(Path(__file__).parent), family], capture_output=True, text=True, check=True
+    )
+    expected = cohort_bytes(graphs(family, MEMBERS), BATCH, EVALUATION)
+    assert 0.8 * expected < int(done.stdout) < 1.2 * expected
+
+
+def test_a_step_takes_weights_four_times_and_values_twice() -> None:
+    [graph] = graphs("mlp", 1)
+    width = graph.nodes[1].type.size
+    weights = 40 * width + width + width * width + width + width * 10 + 10
+    values = 4 * width + 10
+    assert step_bytes(graph, BATCH) == 4 * (4 * weights + 2 * BATCH * values)
+
+
+def test_packs_are_as_full_as_neighbours_allow() -> None:
+    assert packed("abcde", [3, 3, 3, 9, 1], 6) == [["a", "b"], ["c"], ["d"], ["e"]]
+    assert packed([], [], 6) == []
