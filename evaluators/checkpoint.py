@@ -4,6 +4,9 @@ On the CPU a training that goes on gives the same reports, metrics and weights, 
 interrupted. What it needs for that: weights and buffers, the optimiser's moments, torch's random numbers, and the place in
 the order of batches. Of a module of one's own, numbers that are neither parameters nor buffers are kept where its
 `get_extra_state` gives them, as plain values.
+
+What was begun in a cohort may go on alone, and the other way round, with the last digits of other sums. A cohort that goes on
+with the members that it had is again the same, bit for bit.
 """
 
 from __future__ import annotations
@@ -24,14 +27,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from evaluators.batches import Batches
-from evaluators.optimizer import Optimizer
-from evaluators.random_states import random_states, set_random_states
+from evaluators.optimizer import Optimizer, State
+from evaluators.random_states import set_random_states
 from evaluators.recipe import Recipe
 from evaluators.tasks.task import Task
 from nas.study.candidate import Job, Report
 
-FORMAT = 1
+FORMAT = 2
 DIGEST_BYTES = 32
 
 log = logging.getLogger(__name__)
@@ -46,9 +48,9 @@ class Saved:
         curve: its reports, one for each mark.
         module: what `state_dict` gives.
         buffers: those that `state_dict` leaves out, by name.
-        optimizer: what `Optimizer.state` is; empty: there is nothing to train.
+        optimizer: as of `Optimizer`; empty: there is nothing to train.
         random: torch's random states.
-        position: in the order of batches.
+        position: as of `Batches`.
     """
 
     step: int
@@ -56,7 +58,7 @@ class Saved:
     curve: tuple[Report, ...]
     module: dict[str, Any]
     buffers: dict[str, Tensor]
-    optimizer: dict[str, list[list[Any]]]
+    optimizer: State
     random: list[Tensor]
     position: dict[str, Any]
 
@@ -67,20 +69,12 @@ class Saved:
         seconds: float,
         curve: Sequence[Report],
         module: nn.Module,
-        optimizer: Optimizer | None,
-        batches: Batches,
+        optimizer: State,
+        random: list[Tensor],
+        position: dict[str, Any],
     ) -> Saved:
         """What is so now. Tensors are not copied."""
-        return cls(
-            step,
-            seconds,
-            tuple(curve),
-            module.state_dict(),
-            _unlisted(module),
-            {} if optimizer is None else optimizer.state,
-            random_states(batches.device),
-            batches.position(),
-        )
+        return cls(step, seconds, tuple(curve), module.state_dict(), _unlisted(module), optimizer, random, position)
 
     def restore(self, module: nn.Module, optimizer: Optimizer | None, device: str) -> None:
         """Make it so again, in a module that was built anew; the random numbers come last, so that nothing moves them."""

@@ -150,18 +150,19 @@ class Together:
     evaluator: Evaluator
     task: Task
 
-    def size(self, job: Job) -> int | None:
-        """The batch size, which those of one cohort share; None: the job trains alone, and the log says why.
+    def why_alone(self, job: Job) -> str:
+        """Why a job cannot train with others; empty where it can."""
+        from evaluators.cohorts.eligibility import why_alone
+
+        return why_alone(job, self.task, chosen_device(self.evaluator.device))
+
+    def size(self, job: Job) -> int:
+        """The batch size, which those of one cohort share.
 
         Raises: ExperimentError: the recipe is wrong.
         """
-        from evaluators.cohorts.crew import why_alone
         from evaluators.recipe import check_recipe
 
-        reason = why_alone(job, self.task, chosen_device(self.evaluator.device))
-        if reason:
-            log.info("candidate %d trains alone: %s", job.number, reason)
-            return None
         return check_recipe(job.recipe).batch_size
 
     def crew(self, meter: Meter) -> Crew:
@@ -172,7 +173,9 @@ class Together:
         return Crew(
             self.task,
             chosen_device(own.device),
-            weights=own.weights,
+            weights=None if own.weights is None else Path(own.weights),
+            checkpoints=None if own.checkpoints is None else Path(own.checkpoints),
+            checkpoint_s=own.checkpoint_s,
             timeout_s=own.timeout_s,
             test_reason=own.test_reason,
             meter=meter,

@@ -7,7 +7,7 @@ many a candidate trains. The functions under them are the same arithmetic.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any, final
@@ -20,14 +20,19 @@ from torch.optim.sgd import sgd
 
 from evaluators.recipe import Recipe
 
+# What → weight's name → a tensor: Adam's `first` and `second` moment and its `steps`, the `momenta` of SGD; nothing of a
+# weight that has had no gradient.
+State = dict[str, dict[str, Tensor]]
+
 FUSED_ON = ("cpu", "cuda")
 EPS = 1e-8
 
 
 @dataclass
 class Group:
-    """Weights with one weight decay and one factor on the learning rate."""
+    """Weights, by name, with one weight decay and one factor on the learning rate."""
 
+    names: list[str]
     weights: list[Tensor]
     weight_decay: float
     lr_factor: float = 1.0
@@ -52,15 +57,29 @@ class Optimizer(ABC):
             weight.grad = None
 
     @property
-    @abstractmethod
-    def state(self) -> dict[str, list[list[Any]]]:
-        """All that it remembers: name → group → place → a tensor, or None where there is nothing yet."""
+    def state(self) -> State:
+        """All that it remembers. Tensors are not copied."""
+        return {
+            what: {
+                name: one
+                for group, places in zip(self.groups, groups, strict=True)
+                for name, one in zip(group.names, places, strict=True)
+                if one is not None
+            }
+            for what, groups in self._remembered.items()
+        }
 
-    def restore(self, state: Mapping[str, Sequence[Sequence[Tensor | None]]]) -> None:
+    def restore(self, state: Mapping[str, Mapping[str, Tensor]]) -> None:
         """Go on from the `state` of an optimiser of the same weights."""
-        for name, groups in self.state.items():
-            for remembered, kept in zip(groups, state[name], strict=True):
-                remembered[:] = [None if one is None else one.to(self.weights[0].device) for one in kept]
+        for what, groups in self._remembered.items():
+            for group, places in zip(self.groups, groups, strict=True):
+                kept = [state[what].get(name) for name in group.names]
+                places[:] = [None if one is None else one.to(self.weights[0].device) for one in kept]
+
+    @property
+    @abstractmethod
+    def _remembered(self) -> dict[str, list[list[Any]]]:
+        """What → group → place → a tensor, or None where there is nothing yet."""
 
     @abstractmethod
     def _update(self, number: int, group: Group, live: list[int], lr: float) -> None:
@@ -79,7 +98,7 @@ class Adam(Optimizer):
         self.steps = [[torch.zeros((), device=w.device) for w in group.weights] for group in groups]
 
     @property
-    def state(self) -> dict[str, list[list[Any]]]:
+    def _remembered(self) -> dict[str, list[list[Any]]]:
         return {"first": self.first, "second": self.second, "steps": self.steps}
 
     def _update(self, number: int, group: Group, live: list[int], lr: float) -> None:
@@ -111,7 +130,7 @@ class Sgd(Optimizer):
         self.momenta: list[list[Tensor | None]] = [[None] * len(group.weights) for group in groups]
 
     @property
-    def state(self) -> dict[str, list[list[Any]]]:
+    def _remembered(self) -> dict[str, list[list[Any]]]:
         return {"momenta": self.momenta}
 
     def _update(self, number: int, group: Group, live: list[int], lr: float) -> None:
@@ -146,11 +165,14 @@ def make_optimizer(module: nn.Module, recipe: Recipe) -> Optimizer | None:
     """
     trained = [(name, weight) for name, weight in module.named_parameters() if weight.requires_grad]
     # One group for each pair of settings: a group is one kernel, however many weights it has.
-    grouped: dict[tuple[float, float], list[Tensor]] = {}
+    grouped: dict[tuple[float, float], list[tuple[str, Tensor]]] = {}
     for name, weight in sorted(trained, key=lambda named: named[1].ndim < 2):
         decay = recipe.weight_decay * factor(recipe.weight_decay_factors, name, float(weight.ndim >= 2))
-        grouped.setdefault((decay, factor(recipe.lr_factors, name, 1.0)), []).append(weight)
-    groups = [Group(weights, decay, factor) for (decay, factor), weights in grouped.items()]
+        grouped.setdefault((decay, factor(recipe.lr_factors, name, 1.0)), []).append((name, weight))
+    groups = [
+        Group([name for name, _ in named], [weight for _, weight in named], decay, factor)
+        for (decay, factor), named in grouped.items()
+    ]
     if not groups:
         return None
     return Sgd(groups, recipe) if recipe.optimizer == "sgd" else Adam(groups, recipe)

@@ -196,7 +196,9 @@ class _Session:
             if step in self.plan.marks:
                 self.curve.append(Report(self.plan.marks[step], self._measured(step, float(loss_sum) / summed)))
                 if self.checkpoint is not None and self.checkpoint.due and step < steps:
-                    self.checkpoint.write(Saved.of(step, self.seconds, self.curve, module, optimizer, batches))
+                    state = {} if optimizer is None else optimizer.state
+                    now = random_states(self.device), batches.position()
+                    self.checkpoint.write(Saved.of(step, self.seconds, self.curve, module, state, *now))
                 yield step, self.curve[-1]
                 loss_sum.zero_()
                 summed = 0

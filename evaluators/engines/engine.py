@@ -102,17 +102,22 @@ class Step:
 
     Args:
         meter: of the energy that each evaluation draws; what its evaluator says itself goes before.
+
+    Attributes:
+        since: when the work on what comes next began, on the monotonic clock: anew where a cohort was given up.
     """
 
     def __init__(self, evaluator: Evaluates, meter: Meter | None = None) -> None:
         self.evaluator = evaluator
         self.meter = meter or Meter.of_machine()
         self.running: Generator[Message, bool, None] | None = None
+        self.since = time.monotonic()
         self._jobs: deque[tuple[int, Job]] = deque()
         self._taken = 0
         self._answers: dict[tuple[int, int], bool] = {}  # who went on at which rung, for those that must begin again
         self._crews: dict[int, Any] = {}  # by batch size
-        self._alone_now: set[int] = set()  # whose cohort failed
+        self._alone_now: set[int] = set()  # who cannot be in a cohort, or whose cohort failed
+        self._reasons: set[str] = set()  # that the log has
 
     def start(self, jobs: Sequence[Job]) -> Message:
         """Begin with `jobs`; the first message.
@@ -120,6 +125,7 @@ class Step:
         Raises: NasError: the evaluator cannot be used at all.
         """
         self.close()
+        self.since = time.monotonic()
         self._take(jobs)
         self.running = self._through()
         return next(self.running)
@@ -131,6 +137,7 @@ class Step:
             more: jobs that join, numbered on from those before.
         Raises: NasError: the evaluator cannot be used at all; RuntimeError: every job has had its outcome.
         """
+        self.since = time.monotonic()
         self._take(more)
         if self.running is None:
             raise RuntimeError("start() comes before advance()")
@@ -183,16 +190,20 @@ class Step:
         by_size: dict[int, list[tuple[int, Job]]] = {}
         waiting, self._jobs = self._jobs, deque()
         for place, job in waiting:
-            size = together.size(job) if place not in self._alone_now else None
-            if size is None:
+            if place not in self._alone_now and (reason := together.why_alone(job)):
+                self._alone_now.add(place)
+                if reason not in self._reasons:
+                    self._reasons.add(reason)
+                    log.info("candidate %d trains alone, and so do others like it: %s", job.number, reason)
+            if place in self._alone_now:
                 self._jobs.append((place, job))
             else:
-                by_size.setdefault(size, []).append((place, job))
+                by_size.setdefault(together.size(job), []).append((place, job))
         for size, jobs in by_size.items():
             if size not in self._crews:
                 self._crews[size] = together.crew(self.meter)
-            for message in self._crews[size].join(jobs):
-                yield message
+            for place, outcome in self._crews[size].join(jobs):
+                yield place, outcome
 
     def _together(self, crew: Any) -> Generator[Message, bool, None]:
         """Train a cohort to its next mark."""
@@ -205,6 +216,7 @@ class Step:
             for place, job in crew.dissolve():
                 self._alone_now.add(place)
                 self._jobs.append((place, job))
+            self.since = time.monotonic()
             return
         for place, said in messages:
             if isinstance(said, Outcome):

@@ -45,8 +45,8 @@ class Inline:
                     watcher.started(candidate, 0)
                 message = partial(step.start, [study.job(candidate) for candidate in asked])
                 while flying:
-                    end = None if longest is None else time.monotonic() + longest * len(flying)
-                    place, got = _heard(message, end, min(flying))
+                    limit = None if longest is None else longest * len(flying)
+                    place, got = _heard(message, step, limit, min(flying))
                     candidate = flying[place]
                     if isinstance(got, Report):
                         go_on = study.report(candidate, got)
@@ -78,31 +78,33 @@ class Inline:
         return asked
 
 
-def _heard(message: Callable[[], Message], end: float | None, waited_for: int) -> Message:
-    """What `message` brings until `end` (of the monotonic clock)."""
+def _heard(message: Callable[[], Message], step: Step, limit_s: float | None, waited_for: int) -> Message:
+    """What `message` brings, where `step` works no longer than `limit_s` on it."""
+    step.since = time.monotonic()
     try:
-        with _alarm(end):
+        with _alarm(step, limit_s):
             return message()
     except OutOfTime as late:  # it rang when the evaluation had just returned
         return waited_for, Outcome("timeout", message=str(late))
 
 
 @contextmanager
-def _alarm(end: float | None) -> Iterator[None]:
-    """`OutOfTime` at `end` in the middle of whatever runs inside, every second until it heeds.
+def _alarm(step: Step, limit_s: float | None) -> Iterator[None]:
+    """`OutOfTime` in the middle of whatever runs inside once it takes longer than `limit_s`, every second until it heeds.
 
     In a batch that never ends nobody looks at the clock. Python code is interrupted at once, a call into C when it returns.
     Only the main thread hears alarms.
     """
-    if end is None or not hasattr(signal, "SIGALRM") or threading.current_thread() is not threading.main_thread():
+    if limit_s is None or not hasattr(signal, "SIGALRM") or threading.current_thread() is not threading.main_thread():
         yield
         return
 
     def ring(*_: Any) -> None:
-        raise OutOfTime("no answer in its time; it was interrupted")
+        if time.monotonic() - step.since >= limit_s:
+            raise OutOfTime("no answer in its time; it was interrupted")
 
     before = signal.signal(signal.SIGALRM, ring)
-    signal.setitimer(signal.ITIMER_REAL, max(end - time.monotonic(), 1e-3), 1.0)
+    signal.setitimer(signal.ITIMER_REAL, max(limit_s, 1e-3), 1.0)
     try:
         yield
     finally:
