@@ -19,11 +19,12 @@ REFRESH_S = 0.5
 
 
 @dataclass
-class _Worker:
-    """What a worker does."""
+class _Training:
+    """A candidate that is being evaluated, and where."""
 
     number: int
     params: int
+    worker: int
     since: float
     report: Report | None = None
 
@@ -33,7 +34,7 @@ class Live:
     """An observer of a search that draws where `stream` is a terminal, and writes a line now and then elsewhere."""
 
     stream: TextIO
-    workers: dict[int, _Worker] = field(default_factory=dict)
+    trainings: dict[int, _Training] = field(default_factory=dict)  # by candidate, who said something last at the end
     ended: Counter[str] = field(default_factory=Counter)
     total: int | None = None
     before: int = 0
@@ -66,16 +67,19 @@ class Live:
         self.started_at = time.monotonic()
 
     def started(self, candidate: Any, worker: int) -> None:
-        self.workers[worker] = _Worker(candidate.number, candidate.costs.get("params", 0), time.monotonic())
+        params = candidate.costs.get("params", 0)
+        self.trainings[candidate.number] = _Training(candidate.number, params, worker, time.monotonic())
         self._draw()
 
     def reported(self, candidate: Any, report: Report, worker: int) -> None:
-        if worker in self.workers:
-            self.workers[worker].report = report
+        training = self.trainings.pop(candidate.number, None)
+        if training is not None:
+            training.worker, training.report = worker, report
+            self.trainings[candidate.number] = training
         self._draw()
 
     def finished(self, candidate: Any, outcome: Outcome, worker: int) -> None:
-        self.workers.pop(worker, None)
+        self.trainings.pop(candidate.number, None)
         self.ended[outcome.state] += 1
         self._draw()
 
@@ -92,11 +96,8 @@ class Live:
             return
         self.drawn_at = now
         lines = [self._progress(now)]
-        for number, worker in sorted(self.workers.items()):
-            state = "" if worker.report is None else f"  at {worker.report.rung}: {_metrics(worker.report.metrics)}"
-            lines.append(
-                f"  worker {number}  candidate {worker.number}  {worker.params:,} params  {now - worker.since:.1f} s{state}"
-            )
+        by_worker = self._by_worker()
+        lines.extend(f"  worker {number}  {_doing(by_worker[number], now)}" for number in sorted(by_worker))
         lines.extend(self._sketch())
         from rich.text import Text
 
@@ -104,6 +105,12 @@ class Live:
         height = max(self.console.size.height - 1, 1)
         text = Text("\n".join(lines[:height]), no_wrap=True, overflow="ellipsis")
         self.display.update(text, refresh=True)
+
+    def _by_worker(self) -> dict[int, list[_Training]]:
+        found: dict[int, list[_Training]] = {}
+        for training in self.trainings.values():
+            found.setdefault(training.worker, []).append(training)
+        return found
 
     def _progress(self, now: float) -> str:
         done, spent = sum(self.ended.values()), now - self.started_at
@@ -126,10 +133,22 @@ class Live:
         if len(front.record.objectives) < 2:
             return []
         width, height = self.console.size
-        room = height - len(self.workers) - 7
+        room = height - len(self._by_worker()) - 7
         if room < 6 or width < 40:
             return []
         return ["", *sketch(front, min(width - 2, 90), min(room, 16)).splitlines()]
+
+
+def _doing(trainings: list[_Training], now: float) -> str:
+    """What a worker does, with the last report of those that it trains together."""
+    heard = next((one for one in reversed(trainings) if one.report is not None), None)
+    several = len(trainings) > 1
+    what = f"{len(trainings)} candidates" if several else f"candidate {trainings[0].number}"
+    text = f"{what}  {sum(one.params for one in trainings):,} params  {now - min(one.since for one in trainings):.1f} s"
+    if heard is None or heard.report is None:
+        return text
+    who = f"candidate {heard.number} " if several else ""
+    return f"{text}  {who}at {heard.report.rung}: {_metrics(heard.report.metrics)}"
 
 
 def _metrics(metrics: dict[str, float]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import re
 import sys
@@ -60,6 +61,39 @@ def test_a_drawing_fits_its_terminal(home: Path, monkeypatch: pytest.MonkeyPatch
         assert any("accuracy" in line for line in lines[2:]), "the frontier so far"
     after = terminal.getvalue()[before:].rpartition("\x1b[?25h")[2]
     assert after.count("\x1b[2K") == len(lines), "nothing stays of it"
+
+
+def test_a_worker_that_trains_several_says_how_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "120")
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setattr(live_view, "REFRESH_S", 0.0)
+    terminal = Terminal()
+    several = [dataclasses.replace(CANDIDATE, number=number) for number in range(4)]
+
+    with Live(terminal) as view:
+
+        def shown() -> list[str]:
+            """The lines of workers, without their times."""
+            before = terminal.tell()
+            view._draw()
+            lines = ANSI.sub("", terminal.getvalue()[before:]).replace("\r", "").split("\n")
+            return [re.sub(r"  [\d.]+ s", "", line).strip() for line in lines if "worker" in line]
+
+        for candidate in several[:3]:
+            view.started(candidate, 0)
+        assert shown() == ["worker 0  3 candidates  37,035 params"]
+        view.started(several[3], 1)
+        view.reported(several[0], Report(1, METRICS), 0)
+        view.finished(several[1], Outcome("crashed"), 0)
+        assert shown() == [
+            "worker 0  2 candidates  24,690 params  candidate 0 at 1: accuracy 0.5  balanced_accuracy 0.25  error 0.75",
+            "worker 1  candidate 3  12,345 params",
+        ]
+        view.reported(several[2], Report(2, METRICS), 1)  # its worker died, and another took it up
+        view.finished(several[0], Outcome("complete"), 0)
+        assert shown() == [
+            "worker 1  2 candidates  24,690 params  candidate 2 at 2: accuracy 0.5  balanced_accuracy 0.25  error 0.75"
+        ]
 
 
 def test_a_log_gets_a_line_now_and_then(home: Path) -> None:
