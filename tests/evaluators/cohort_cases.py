@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import random
 import signal
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -107,8 +106,6 @@ class Mishap:
                     raise ValueError("of the user's own")
                 case "die":
                     os.kill(os.getpid(), signal.SIGKILL)
-                case "hang":
-                    time.sleep(3600)
         return inputs
 
     @property

@@ -170,7 +170,11 @@ def test_late_comers_and_the_lost_train_together(task: Task, tmp_path: Path) -> 
     crew = crew_of(task, jobs, tmp_path)
     assert sorted(stream.step for stream in crew.streams.values()) == [0, STEPS, 2 * STEPS]
     assert len({one.member.stream for one in crew.trainees[:2]}) == 1, "those at the same step see the same batches"
-    assert [(place, said.rung) for place, said in crew.advance() if isinstance(said, Report)] == [(0, 1), (1, 1), (2, 1)]
+    assert [(place, said.rung) for place, said in crew.advance() if isinstance(said, Report)] == [
+        (0, 1),
+        (1, 1),
+        (2, 1),
+    ]
     assert [(place, said.rung) for place, said in crew.advance() if isinstance(said, Report)] == [(0, 2), (1, 2)]
     found = by_candidate(to_the_end(crew))
     for job in jobs:

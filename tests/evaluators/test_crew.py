@@ -112,6 +112,17 @@ def test_late_comers_train_beside_the_first(task: Task) -> None:
         assert outcomes(heard)[place].metrics["train_loss"] == pytest.approx(expected.metrics["train_loss"], rel=2e-3)
 
 
+def test_losses_are_of_all_steps_since_the_mark_whoever_leaves_between(task: Task) -> None:
+    budget = {"steps": 20}
+    first, second = jobs(1, budget=budget, rungs=(5,))[0], jobs(2, budget=budget, rungs=(11,))[1]
+    crew = Crew(task)
+    crew.join([(0, first), (1, second)])
+    found = outcomes(to_the_end(crew, stopped=(0,)))
+    assert [report.rung for report in found[1].curve][:2] == [8, 11]
+    for ours, theirs in zip(found[1].curve, alone(second, task).curve, strict=True):
+        assert ours.metrics["train_loss"] == pytest.approx(theirs.metrics["train_loss"], rel=2e-3)
+
+
 def test_one_that_diverges_leaves_the_others_untouched(task: Task) -> None:
     made = jobs(4)
     bad = jobs(1, 7, recipe={"lr": 1e30, "optimizer": "sgd"})[0]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import sys
-from collections.abc import Iterator, Mapping
-from dataclasses import replace
+import time
+from collections.abc import Generator, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +15,14 @@ from cohort_cases import Given, Mishap, digits, given, make_jobs, narrow
 
 import nas
 from evaluators.cohorts.crew import Crew
+from evaluators.cohorts.eligibility import why_alone
 from evaluators.engines import Engine, Inline, RayEngine
 from evaluators.engines import ray as ray_engine
 from evaluators.evaluator import Evaluator
 from evaluators.tasks import Task
 from nas.graph.operators import table
 from nas.space import load_space
-from nas.study.candidate import Job, Outcome
+from nas.study.candidate import Job, Outcome, Report
 from nas.study.records import TrialRecord
 from nas.study.study import Study
 
@@ -186,10 +189,6 @@ class Fragile(nn.Module):
         self.calls += self.training
         if self.calls == 11 and self.fate == "raise":
             raise ValueError("worn out")
-        if self.calls == 11 and self.fate == "hang":
-            import time
-
-            time.sleep(3600)
         return x
 '''
 WITH_FRAGILE = """\
@@ -245,14 +244,81 @@ def test_who_raises_in_the_middle_of_a_step_fails_alone(task: Task, tmp_path: Pa
     same_outcomes(study.told, one_by_one(jobs, task).told)
 
 
-@pytest.mark.usefixtures("allowed")
-def test_who_hangs_takes_nobodys_time(task: Task, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@dataclass(frozen=True)
+class Stuck:
+    """Of a crew that hangs. Alone each takes longer than what is left until the next alarm, and shorter than its limit."""
+
+    timeout_s: float = 1.5
+
+    @property
+    def together(self) -> Stuck:
+        return self
+
+    def why_alone(self, job: Job) -> str:
+        return ""
+
+    def size(self, job: Job) -> int:
+        return 128
+
+    def crew(self, meter: Any) -> StuckCrew:
+        return StuckCrew()
+
+    def evaluate(self, job: Job) -> Generator[Report, bool | None, Outcome]:
+        time.sleep(1.2)
+        yield Report(1, {"value": 1.0})
+        return Outcome("complete", {"value": 1.0})
+
+
+@dataclass
+class StuckCrew:
+    jobs: list[tuple[int, Job]] = field(default_factory=list)
+
+    def __len__(self) -> int:
+        return len(self.jobs)
+
+    def join(self, jobs: list[tuple[int, Job]]) -> list[Any]:
+        self.jobs += jobs
+        return []
+
+    def advance(self) -> list[Any]:
+        time.sleep(3600)
+        return []
+
+    def dissolve(self) -> list[tuple[int, Job]]:
+        left, self.jobs = self.jobs, []
+        return left
+
+
+def test_the_time_that_a_crew_hung_is_nobodys(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("evaluators.engines.engine.GRACE_S", 0.0)
-    jobs, worn = fragile_jobs(tmp_path, "hang")
-    study = given(jobs)
-    Inline(batch=BATCH).run(study, Evaluator(task, device="cpu", timeout_s=3.0))
-    for number in range(4):
-        assert study.told[number].state == ("timeout" if number == worn else "complete")
+    study = given(make_jobs(2))
+    Inline(batch=2).run(study, Stuck())
+    assert [one.state for one in study.told.values()] == ["complete", "complete"]
+
+
+# ---------------------------------------------------------------------- who trains alone
+
+
+@pytest.mark.usefixtures("allowed")
+def test_why_candidates_train_alone_is_said_once(
+    task: Task, tmp_path: Path, joined: list[list[int]], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Of operators of one's own nobody knows whether they draw random numbers; workers of Ray do not even have them."""
+    jobs, worn = fragile_jobs(tmp_path, "")
+    table.TABLE["fragile"] = replace(table.TABLE["fragile"], random=True)
+    own = [replace(jobs[worn], number=number, budget={"epochs": 1}, rungs=()) for number in range(2)]
+    bare = [replace(job, number=2 + number, graph=None) for number, job in enumerate(make_jobs(2))]
+    study = given([*own, *bare])
+    with caplog.at_level(logging.INFO, "evaluators.engines.engine"):
+        Inline(batch=BATCH).run(study, Evaluator(task, device="cpu"))
+    assert caplog.messages == [
+        "candidate 0 trains alone, and so do others like it: `fragile` may draw numbers of its own",
+        "candidate 2 trains alone, and so do others like it: its graph did not come with it",
+    ]
+    assert joined == []
+    assert {one.state for one in study.told.values()} == {"complete"}
+    del table.TABLE["fragile"]
+    assert why_alone(own[0], task, "cpu") == "this process does not know its operator `fragile`"
 
 
 # ---------------------------------------------------------------------- a worker that dies

@@ -105,6 +105,28 @@ def test_a_killed_driver(tmp_path: Path, checkpoint_s: float) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("checkpoint_s", [0, 3600])
+def test_a_killed_driver_of_a_cohort(tmp_path: Path, checkpoint_s: float) -> None:
+    """It dies as its three candidates, which see the same batches, begin their fourth epoch."""
+    engine = "{name: inline, batch: 3}"
+    file, log = experiment(tmp_path, "whole", 0, engine, checkpoint_s)
+    nas.search(experiment=file, directory=tmp_path / "whole")
+    assert log.read_text().split() == ["epoch"] * EPOCHS
+
+    file, log = experiment(tmp_path, "killed", 4, engine, checkpoint_s)
+    directory = tmp_path / "killed"
+    command = [sys.executable, "-m", "nas.cli", "search", str(file), "-d", str(directory), "--quiet"]
+    done = subprocess.run(command, env={**os.environ, "OMP_NUM_THREADS": "1"}, capture_output=True, check=False)
+    assert done.returncode == -signal.SIGKILL
+    left = [path.name for path in (directory / CHECKPOINTS).iterdir()] if (directory / CHECKPOINTS).exists() else []
+    assert sorted(left) == (["0.pt", "1.pt", "2.pt"] if checkpoint_s == 0 else [])
+    nas.resume(directory)
+    assert same(tmp_path / "whole", directory)
+    assert log.read_text().split() == ["epoch"] * (4 + (4 if checkpoint_s == 0 else EPOCHS))
+    assert not (directory / CHECKPOINTS).exists()
+
+
+@pytest.mark.slow
 def test_a_killed_worker(tmp_path: Path) -> None:
     file, _ = experiment(tmp_path, "whole", 0, "inline", 0)
     nas.search(experiment=file, directory=tmp_path / "whole")
