@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import logging
 import math
 import shutil
 import time
@@ -26,8 +25,6 @@ from nas.study.candidate import Job, Outcome, Report
 if TYPE_CHECKING:
     from evaluators.cohorts.crew import Crew
     from evaluators.energy import Meter
-
-log = logging.getLogger(__name__)
 
 Run = Generator[Report, bool | None, Outcome]
 
