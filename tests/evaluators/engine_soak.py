@@ -9,6 +9,7 @@ of what they saw, in KiB a candidate. What ends a worker befalls candidates of t
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import os
 import statistics
@@ -25,7 +26,9 @@ from engine_cases import Faulty
 
 from evaluators.engines import RayEngine, Silent
 from evaluators.engines import engine as engines
-from nas.space import space_from_text
+from nas.codegen import source
+from nas.space import Space, space_from_text
+from nas.space.deciders import Random as Draw
 from nas.study.candidate import Job, Outcome, Report
 from nas.study.study import Study
 
@@ -41,6 +44,8 @@ model: return linear(relu(linear(x, width)), targets)
 # Misfortune → how many of a thousand candidates it befalls; those that end a worker befall the first third alone.
 RATES = {"raise": 20, "exit": 10, "memory": 20, "gpu memory": 10, "unserialisable": 20, "nothing": 10, "nan": 20}
 ENDING = {"hang": 10, "die": 10, "die once": 20}
+
+EVERY = 10  # the driver's memory is looked at after so many candidates
 
 
 @dataclass(frozen=True)
@@ -64,9 +69,10 @@ class Soaked:
 
 
 class Scale(Silent):
-    """The driver's memory after each candidate, and the workers' as they told it."""
+    """The driver's memory after every ten candidates, and the workers' after each as they told it."""
 
     def __init__(self) -> None:
+        self.n_finished = 0
         self.driver: list[int] = []
         self.workers: dict[float, list[float]] = defaultdict(list)
 
@@ -75,7 +81,10 @@ class Scale(Silent):
             self.workers[report.metrics["process"]].append(report.metrics["rss_kib"])
 
     def finished(self, candidate: Any, outcome: Outcome, worker: int) -> None:
-        self.driver.append(resident_kib())
+        self.n_finished += 1
+        if self.n_finished % EVERY == 0:
+            gc.collect()  # what only waits to be collected is no growth
+            self.driver.append(resident_kib())
 
 
 def fate_of(number: int, n: int) -> str:
@@ -91,7 +100,7 @@ def resident_kib() -> int:
 
 
 def growth_kib(sizes: Sequence[float]) -> float:
-    """KiB a candidate over the second half, by the medians of its first and of its last third."""
+    """KiB from one size to the next over the second half, by the medians of its first and of its last third."""
     half = sizes[len(sizes) // 2 :]
     third = len(half) // 3
     return (statistics.median(half[-third:]) - statistics.median(half[:third])) / (len(half) - third)
@@ -103,11 +112,20 @@ def steps_kib(sizes: Sequence[float]) -> dict[int, int]:
     return {place: step for place, step in enumerate(steps, start=1) if step >= 256}
 
 
+def fill_tables(space: Space) -> None:
+    """Draw until all that is remembered of operators and templates is full, which a search would take a thousand for."""
+    for seed in range(1000):
+        design = space.build(Draw(Random(seed)))
+        assert design.costs.params
+        source(design.graph)
+
+
 def soak(n: int, workers: int, folder: Path) -> dict[str, Any]:
     """Search `n` candidates; what came of them and of the memory."""
     engines.GRACE_S = 1.0
     (folder / "marks").mkdir(parents=True)
     space = space_from_text(SPACE, "wide.yaml").bind([(8,)], [(3,)])
+    fill_tables(space)
     scale = Scale()
     with Study.create(
         folder / "run", space, objectives=["maximize accuracy", "minimize params"], metrics=["accuracy"], task="none",
@@ -122,7 +140,7 @@ def soak(n: int, workers: int, folder: Path) -> dict[str, Any]:
         "ended": dict(Counter(one.state for one in trials)),
         "processes": len(scale.workers),
         "driver_mib": round(scale.driver[-1] / 1024),
-        "driver_growth_kib": round(growth_kib(scale.driver), 2),
+        "driver_growth_kib": round(growth_kib(scale.driver) / EVERY, 2),
         "worker_mib": round(longest[-1] / 1024),
         "worker_candidates": len(longest),
         "worker_growth_kib": round(growth_kib(longest), 2),
