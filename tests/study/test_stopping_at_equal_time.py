@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import csv
 import importlib
 import itertools
 import math
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 
 from nas.study.candidate import Candidate, Job, Outcome, Report
+from nas.study.correlation import spearman
 
 ROOT = Path(__file__).parents[2]
 
@@ -76,7 +78,7 @@ class Counting:
     def __init__(self) -> None:
         self.epochs = 0
 
-    def evaluate(self, job: Job) -> Iterator[Report]:
+    def evaluate(self, job: Job) -> Generator[Report, bool | None, Outcome]:
         for epoch in range(1, 5):
             self.epochs += 1
             yield Report(epoch, {"accuracy": epoch / 10})
@@ -132,3 +134,22 @@ def test_ranks_win_and_accuracy_alone_loses_at_equal_epochs(choice: Any, monkeyp
     plain, ranked = (sum(choice.at_equal_epochs(curves, rule, both=True)) for rule in rules)
     alone = sum(choice.at_equal_epochs(curves, rules[1], both=False))
     assert ranked > plain > alone
+
+
+def test_the_record_says_what_its_data_say(benchmark: Any) -> None:
+    runs = benchmark.load(benchmark.RUNS)
+    assert len(runs) == 5 * len(benchmark.SETTINGS) * len(benchmark.ARMS)
+    written = (benchmark.FOLDER / "README.md").read_text(encoding="utf-8").splitlines()
+    assert [line for line in benchmark.tables(runs).splitlines() if line not in written] == []
+
+
+def test_the_record_states_the_rank_correlations_of_its_curves(benchmark: Any) -> None:
+    with (benchmark.FOLDER / "curves.csv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    written = (benchmark.FOLDER / "README.md").read_text(encoding="utf-8")
+    for setting in benchmark.SETTINGS:
+        own = [row for row in rows if row["task"] == setting.task]
+        found = [
+            spearman([(float(row[f"epoch {rung}"]), float(row["epoch 30"])) for row in own]) for rung in benchmark.LOOKS
+        ]
+        assert ", ".join(f"{rho:.2f}" for rho in found) in written
