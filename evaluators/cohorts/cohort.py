@@ -106,12 +106,14 @@ class Cohort:
             losses.step()
         self.training.backward()
 
-    def step(self, batches: Mapping[int, tuple[Sequence[Tensor], Tensor]], rates: Sequence[float]) -> None:
+    def step(
+        self, batches: Mapping[int, tuple[Sequence[Tensor], Tensor]], rates: Mapping[int, float] | Sequence[float]
+    ) -> None:
         """One step of training for all.
 
         Args:
             batches: stream → inputs and target.
-            rates: each member's learning rate.
+            rates: the learning rates of `optimizer.leader`, by their places; those of all members will do.
         """
         for place in range(len(self.members)):
             self.clock.steps[place] += 1

@@ -21,7 +21,8 @@ from evaluators.budget import plan
 from evaluators.checkpoint import Checkpoint, training_key
 from evaluators.cohorts.alignment import order
 from evaluators.cohorts.cohort import Cohort
-from evaluators.cohorts.estimates import packed, step_bytes
+from evaluators.cohorts.estimates import cohort_bytes, packed, step_bytes
+from evaluators.cohorts.metrics import measured
 from evaluators.cohorts.streams import Stream
 from evaluators.cohorts.trainee import Measured, Trainee, begin, state_of
 from evaluators.energy import Meter
@@ -30,13 +31,19 @@ from evaluators.random_states import random_states, set_random_states
 from evaluators.recipe import Recipe, check_recipe
 from evaluators.schedule import rate
 from evaluators.tasks.task import Task, Tensors
-from evaluators.training import EVALUATION_BATCH, save_weights
+from evaluators.training import save_weights
 from nas.study.candidate import Job, Outcome, Report
 
 Message = tuple[int, Report | Outcome]
 
 # What the members of one cohort touch in a step should stay in the cache of a core, or they slow each other down.
 CACHE_BYTES = 4 * 2**20
+
+# Of what is free on a GPU.
+GPU_SHARE = 0.8
+
+# Samples of a split that members are measured on in one go.
+SAMPLES_AT_ONCE = 256
 
 # A cohort takes so many steps before it gives way to the next one.
 STEPS_AT_A_TIME = 32
@@ -144,8 +151,8 @@ class Crew:
                 stream.counted = 0
             self._share(time.perf_counter() - started, energy.joules())
         messages: list[Message] = []
-        for stream, cohort, measured in found:
-            for place, (trainee, one) in zip(cohort.places(stream.number), measured, strict=True):
+        for stream, cohort, known in found:
+            for place, (trainee, one) in zip(cohort.places(stream.number), known, strict=True):
                 said = self._said(trainee, stream, one, partial(cohort.module, place))
                 messages += said
                 if trainee.kept is not None and trainee.kept.due and not _ended(said):
@@ -200,9 +207,11 @@ class Crew:
             members = [one.member for one in self.trainees]
             members = [members[i] for i in order([one.graph for one in members], [one.stream for one in members])]
             sizes = [step_bytes(one.graph, batch) for one in members]
+            if torch.device(self.device).type == "cuda":
+                sizes = [cohort_bytes([one.graph], batch, SAMPLES_AT_ONCE) for one in members]
             self.cohorts = [
                 Cohort(pack, self.task.criterion, part.targets[:batch], part.inputs[0][:0])
-                for pack in packed(members, sizes, CACHE_BYTES if self.device == "cpu" else sum(sizes))
+                for pack in packed(members, sizes, room(self.device))
             ]
         return self.cohorts
 
@@ -212,9 +221,13 @@ class Crew:
         coming = [{number: batches[step] for number, batches in taken.items()} for step in range(steps)]
         plans = {number: (stream.step, stream.plan.steps) for number, stream in self.streams.items()}
         for cohort in cohorts:
-            of_members = [(one.recipe, *plans[one.stream]) for one in cohort.members]
+            leaders = {
+                place: (cohort.members[place].recipe, *plans[cohort.members[place].stream])
+                for place in set(cohort.optimizer.leader)
+            }
             for step, batches in enumerate(coming):
-                cohort.step(batches, [rate(recipe, done + step, whole) for recipe, done, whole in of_members])
+                rates = {place: rate(recipe, done + step, whole) for place, (recipe, done, whole) in leaders.items()}
+                cohort.step(batches, rates)
         for stream in self.streams.values():
             stream.step += steps
             stream.counted += steps
@@ -275,8 +288,8 @@ class Crew:
 
     def _metrics(self, cohort: Cohort, stream: int, part: Tensors) -> list[dict[str, float]]:
         scale = self.task.resident(self.device).target_scale
-        results = cohort.predict(stream, part.inputs, EVALUATION_BATCH)
-        return [self.task.criterion.measure(result, part.targets, scale) for result in results]
+        results = cohort.predict(stream, part.inputs, SAMPLES_AT_ONCE)
+        return measured(self.task.criterion, results, part.targets, scale)
 
     def _said(self, one: Trainee, stream: Stream, measured: Measured, module: Callable[[], nn.Module]) -> list[Message]:
         """The messages about a member at a mark."""
@@ -294,6 +307,15 @@ class Crew:
         elif self.timeout_s is not None and one.seconds > self.timeout_s:
             said.append((one.place, one.outcome("timeout", f"gave up after {self.timeout_s:g} s, at {at}")))
         return said
+
+
+def room(device: str) -> int:
+    """Bytes that the members of one cohort may touch together: those of a core's cache, or what is free of a GPU's memory."""
+    if torch.device(device).type != "cuda":
+        return CACHE_BYTES
+    free, whole = torch.cuda.mem_get_info(device)
+    share = torch.cuda.get_per_process_memory_fraction(device)
+    return int(GPU_SHARE * min(free, share * whole - torch.cuda.memory_allocated(device)))
 
 
 @contextlib.contextmanager

@@ -56,8 +56,12 @@ class Steps:
                 stretches.setdefault(setting, []).append((start + ends[i], start + ends[i + 1]))
         self.groups = [(setting, self._views(_merged(found))) for setting, found in stretches.items()]
 
-    def step(self, rates: Sequence[float]) -> None:
-        """Change the weights along the gradients. `rates`: the learning rate of each member in this step."""
+    def step(self, rates: Mapping[int, float] | Sequence[float]) -> None:
+        """Change the weights along the gradients.
+
+        Args:
+            rates: learning rates by place, at least those of `leader`, who stand for all with their settings.
+        """
         for leader in sorted(set(self.leader)):
             self.counts[leader] += 1
         for setting, (weights, gradients, first, second) in self.groups:
