@@ -135,7 +135,9 @@ _RULED = [replace(one, on=("channels=8",)) if one.topic.endswith(".kan") else on
 _RULED += [replace(TABLE[name], example=example, on=on) for name, example, on in _OTHER_AXES]
 
 
-@pytest.mark.parametrize("tied", [False, True], ids=["once", "tied"])
+@pytest.mark.parametrize(
+    "tied", [pytest.param(False, id="once"), pytest.param(True, id="tied", marks=pytest.mark.slow)]
+)
 @pytest.mark.parametrize("operator", _RULED, ids=lambda operator: operator.example)
 def test_every_rule_gives_torchs_values_and_gradients(
     operator: Operator, tied: bool, monkeypatch: pytest.MonkeyPatch

@@ -290,6 +290,7 @@ class StuckCrew:
         return left
 
 
+@pytest.mark.slow
 def test_the_time_that_a_crew_hung_is_nobodys(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("evaluators.engines.engine.GRACE_S", 0.0)
     study = given(make_jobs(2))

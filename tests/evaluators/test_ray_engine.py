@@ -33,6 +33,7 @@ def cluster() -> Iterator[Any]:
         yield ray
 
 
+@pytest.mark.slow
 def test_two_workers_with_one_thread_each(cluster: Any) -> None:
     study = MemoryStudy(40, stop=frozenset({5}))
     RayEngine(workers=2).run(study, Parabola(pause=0.2))

@@ -44,7 +44,9 @@ def matched() -> Space:
     return space_from_text(TEXT, "matched.yaml")
 
 
-@pytest.mark.parametrize("name", sorted(SAMPLERS))
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.slow] * (name in ("gp", "grid"))) for name in sorted(SAMPLERS)]
+)
 def test_every_sampler_leaves_the_solved_value_alone(tmp_path: Path, name: str) -> None:
     space, settings = matched(), {"trials": 12, "sampler": {"name": name, **QUICK.get(name, {})}}
     with create(tmp_path / "whole", space, **settings) as study:
