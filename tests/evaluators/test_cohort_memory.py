@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import random
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from evaluators.cohorts.eligibility import why_alone
 from evaluators.cohorts.estimates import cohort_bytes, packed, step_bytes
+from evaluators.tasks import load_task
 from nas.graph.graph import Graph
 from nas.space import space_from_text
+from nas.study.candidate import Job
 
 SPACES = {
     "mlp": """
@@ -77,8 +81,6 @@ print(peak() - before)
 
 
 def graphs(family: str, count: int) -> list[Graph]:
-    import random
-
     text = f"space: {family}\ninputs: {{x: [features]}}\noutputs: [targets]{SPACES[family]}"
     space, rng = space_from_text(text, "space.yaml").bind([[40]], [[10]]), random.Random(0)
     return [space.sample(rng).graph for _ in range(count)]
@@ -106,3 +108,12 @@ def test_a_step_takes_weights_four_times_and_values_twice() -> None:
 def test_packs_are_as_full_as_neighbours_allow() -> None:
     assert packed("abcde", [3, 3, 3, 9, 1], 6) == [["a", "b"], ["c"], ["d"], ["e"]]
     assert packed([], [], 6) == []
+
+
+def test_what_company_does_not_make_faster_trains_alone() -> None:
+    task = load_task("mnist1d")
+    for width, alone in ((64, False), (2000, True)):
+        text = f"space: one\ninputs: {{x: [features]}}\noutputs: [targets]\nmodel: |\n  return linear(linear(x, {width}), targets)\n"
+        graph = space_from_text(text, "space.yaml").bind([[2000]], [[10]]).sample(random.Random(0)).graph
+        job = Job(0, {}, "", {"batch_size": 128}, 0, {"epochs": 1}, graph=graph)
+        assert ("company" in why_alone(job, task, "cpu")) is alone
