@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from machine_speed import slowness
 
 from nas.pareto.confirmation import Confirmation
 from nas.pareto.front import frontier
@@ -237,7 +238,7 @@ def test_five_thousand_candidates_answer_at_once(
           return (performance.now() - start) / 30;
         }"""
     )
-    assert milliseconds < 60
+    assert milliseconds < 60 or milliseconds < 60 * slowness()
     redraw = page.evaluate(
         "(() => { const start = performance.now(); logx.click(); return performance.now() - start; })()"
     )
