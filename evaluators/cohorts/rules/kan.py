@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
+from itertools import groupby
 
 import torch
 from torch import Tensor
@@ -55,7 +57,7 @@ def rbf_kan(site: Site) -> Made | None:
 
 
 class _LayerNorm:
-    """LN(x) over the features of each member: means over them are one product with a matrix of shares.
+    """LN(x) over the features of each member: means are taken of neighbors of one width at once, and of no others together.
 
     Args:
         x: the input.
@@ -69,22 +71,20 @@ class _LayerNorm:
         self.x, self.weight, self.bias = x, weight, bias
         like = x.whole
         self.y = Turned([shape[0] for shape in weight.shapes], x.rows, like)
-        ones, shares = ([like.new_ones(n, 1) for n in x.widths], [like.new_full((1, n), 1 / n) for n in x.widths])
-        self.member = torch.block_diag(*ones)  # type: ignore[no-untyped-call]  # (Σ i, members)
-        self.share = torch.block_diag(*shares)  # type: ignore[no-untyped-call]
-        self.mean = like.new_empty(len(x.widths), x.rows)
-        self.normal, self.scale, self.scratch = (torch.empty_like(like) for _ in range(3))
+        self.runs = [(width, len(list(members))) for width, members in groupby(x.widths)]
+        self.mean, self.inverse = (like.new_empty(len(x.widths), x.rows) for _ in range(2))
+        self.normal, self.scratch = torch.empty_like(like), torch.empty_like(like)
 
     def forward(self) -> Calls:
         normal, y = self._side_by_side(self.normal), self._side_by_side(self.y.whole)
         return [
-            *self._centered(self.x.whole, self.normal),
+            *self._means(self.x.whole, self.mean),
+            *self._with(torch.sub, self.x.whole, self.mean, self.normal),
             partial(torch.mul, self.normal, self.normal, out=self.scratch),
-            partial(torch.mm, self.share, self.scratch, out=self.mean),
-            partial(self.mean.add_, self.EPS),
-            partial(self.mean.rsqrt_),
-            partial(torch.mm, self.member, self.mean, out=self.scale),
-            partial(self.normal.mul_, self.scale),
+            *self._means(self.scratch, self.inverse),
+            partial(self.inverse.add_, self.EPS),
+            partial(self.inverse.rsqrt_),
+            *self._with(torch.mul, self.normal, self.inverse, self.normal),
             partial(torch.mul, normal, self._column(self.weight), out=y),
             partial(y.add_, self._column(self.bias)),
         ]
@@ -103,22 +103,36 @@ class _LayerNorm:
 
     def to_input(self) -> Calls:
         """Add to the gradient of x, which no two members share."""
-        grown, shift = self.y.gradient, torch.empty_like(self.normal)
+        grown = self.y.gradient
         return [
             partial(torch.mul, grown, self.normal, out=self.scratch),
-            *self._centered(grown, grown),
-            partial(torch.mm, self.share, self.scratch, out=self.mean),
-            partial(torch.mm, self.member, self.mean, out=shift),
-            partial(grown.addcmul_, shift, self.normal, value=-1),
-            partial(self.x.gradient.addcmul_, grown, self.scale),
+            *self._means(grown, self.mean),
+            *self._with(torch.sub, grown, self.mean, grown),
+            *self._means(self.scratch, self.mean),
+            *self._with(torch.mul, self.normal, self.mean, self.scratch),
+            partial(torch.sub, grown, self.scratch, out=grown),
+            *self._with(torch.mul, grown, self.inverse, grown),
+            partial(self.x.gradient.add_, grown),
         ]
 
-    def _centered(self, x: Tensor, out: Tensor) -> Calls:
-        """x less its mean over the features of each member."""
-        return [
-            partial(torch.mm, self.share, x, out=self.mean),
-            partial(torch.addmm, x, self.member, self.mean, alpha=-1, out=out),
-        ]
+    def _features(self, whole: Tensor) -> list[Tensor]:
+        """`(members, i, rows)` for each run of neighbors of one width."""
+        runs = torch.split(whole, [width * count for width, count in self.runs])
+        return [torch.unflatten(run, 0, (count, width)) for run, (width, count) in zip(runs, self.runs, strict=True)]
+
+    def _numbers(self, whole: Tensor) -> list[Tensor]:
+        """Of one number for each member and row: `(members, 1, rows)` for each run."""
+        return [run.unsqueeze(1) for run in torch.split(whole, [count for _, count in self.runs])]
+
+    def _means(self, whole: Tensor, out: Tensor) -> Calls:
+        """The calls that bring the means over the features of each member."""
+        pairs = zip(self._features(whole), self._numbers(out), strict=True)
+        return [partial(torch.mean, features, 1, True, out=number) for features, number in pairs]
+
+    def _with(self, function: Callable[..., Tensor], whole: Tensor, numbers: Tensor, out: Tensor) -> Calls:
+        """The calls of `function` on the features of members and their numbers."""
+        trios = zip(self._features(whole), self._numbers(numbers), self._features(out), strict=True)
+        return [partial(function, features, number, out=to) for features, number, to in trios]
 
     def _side_by_side(self, features: Tensor) -> Tensor:
         """`(members, i, rows)` where they share x, else `(1, Σ i, rows)`."""

@@ -1,8 +1,14 @@
-"""Norms over the last axis. Members side by side are served in blocks, whose statistics are products of matrices."""
+"""Norms over the last axis. What acts element by element is one call for all members side by side.
+
+Means are taken member by member, or at once over neighbors of one width. A product with a matrix of segments would be one
+call for all, but 0 times what is not finite in one member is not finite in every other one.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
+from itertools import groupby
 
 import torch
 from torch import Tensor
@@ -11,8 +17,8 @@ from evaluators.cohorts.rules.base import Calls, Destination, Made, Scratch, Sit
 from evaluators.cohorts.values import Value
 from evaluators.cohorts.weights import Slot
 
-# A block of k members costs k times the products of one, but no more calls: about as many multiplications as a call is worth.
-BLOCK_MACS = 200_000
+# Numbers of a member above which torch's own layer norm is faster than several calls, where no neighbor has its width.
+LARGE = 1 << 13
 LENGTH_EPS = 1e-12
 
 
@@ -94,13 +100,13 @@ def _blocks(x: Value, y: Value) -> list[tuple[int, int]]:
     """Which members are computed together, from low to before high."""
     if not (x.side and y.side):
         return [(i, i + 1) for i in range(len(y))]
-    places, low, width = [], 0, 0
-    for i, shape in enumerate(y.shapes):
-        if i > low and len(y.rows) * (width + shape[-1]) * (i + 1 - low) > BLOCK_MACS:
-            places.append((low, i))
-            low, width = i, 0
-        width += shape[-1]
-    return [*places, (low, len(y))]
+    widths = [shape[-1] for shape in y.shapes]
+    places, low = [], 0
+    for i, width in enumerate(widths):
+        if len(y.rows) * width > LARGE and widths.count(width) == 1:
+            places += [(low, i), (i, i + 1)]
+            low = i + 1
+    return [(low, high) for low, high in [*places, (low, len(y))] if low < high]
 
 
 class _Alone:
@@ -141,42 +147,45 @@ class _Block:
         eps: float | None, centered: bool, scratch: Scratch,
     ) -> None:  # fmt: skip
         self.x, self.y, self.weight, self.bias, self.eps, self.centered = x, y, weight, bias, eps, centered
-        rows, width = y.shape
-        # A product with `segments` spreads a number of each member over its segment, one with `sums` adds up a segment.
-        self.segments = x.new_zeros(len(widths), width)
-        self.sums = x.new_zeros(width, len(widths))
-        low = 0
-        for i, one in enumerate(widths):
-            self.segments[i, low : low + one] = 1
-            self.sums[low : low + one, i] = 1 if eps is None else 1 / one
-            low += one
-        self.normal = y if weight is None else x.new_empty(rows, width)  # (x − mean x) r
+        self.runs = [(width, len(list(members))) for width, members in groupby(widths)]
+        self.normal = y if weight is None else x.new_empty(y.shape)  # (x − mean x) r
         self.scratch, self.product, self.grown = (scratch.take(i, y) for i in range(3))
-        self.inverse, self.mean = x.new_empty(rows, len(widths)), x.new_empty(rows, len(widths))
-        self.long = x.new_empty(rows, len(widths), dtype=torch.bool)
+        self.inverse, self.mean = x.new_empty(len(y), len(widths)), x.new_empty(len(y), len(widths))
+        self.long = x.new_empty(len(y), len(widths), dtype=torch.bool)
 
-    def _spread(self, numbers: Tensor) -> tuple[Calls, Tensor]:
-        """One number for each row and member as something to compute with element by element, and what comes first."""
-        if numbers.shape[1] == 1:
-            return [], numbers
-        return [partial(torch.mm, numbers, self.segments, out=self.scratch)], self.scratch
+    def _segments(self, whole: Tensor) -> list[Tensor]:
+        """`(rows, members, width)` for each run of neighbors of one width."""
+        runs = torch.split(whole, [width * count for width, count in self.runs], 1)
+        return [torch.unflatten(run, 1, (count, width)) for run, (width, count) in zip(runs, self.runs, strict=True)]
+
+    def _numbers(self, whole: Tensor) -> list[Tensor]:
+        """Of one number for each row and member: `(rows, members, 1)` for each run."""
+        return [run.unsqueeze(2) for run in torch.split(whole, [count for _, count in self.runs], 1)]
+
+    def _means(self, whole: Tensor, out: Tensor) -> Calls:
+        """The calls that bring each segment's mean; its sum where the size is a length."""
+        reduce = torch.sum if self.eps is None else torch.mean
+        pairs = zip(self._segments(whole), self._numbers(out), strict=True)
+        return [partial(reduce, segment, 2, True, out=number) for segment, number in pairs]
+
+    def _with(self, function: Callable[..., Tensor], whole: Tensor, numbers: Tensor, out: Tensor) -> Calls:
+        """The calls of `function` on segments and their numbers."""
+        trios = zip(self._segments(whole), self._numbers(numbers), self._segments(out), strict=True)
+        return [partial(function, segment, number, out=to) for segment, number, to in trios]
 
     def forward(self) -> Calls:
         calls: Calls = []
         x, inverse = self.x, self.inverse
         if self.centered:
-            first, mean = self._spread(self.mean)
-            calls += [partial(torch.mm, x, self.sums, out=self.mean), *first]
-            calls.append(partial(torch.sub, x, mean, out=self.normal))
+            calls += [*self._means(x, self.mean), *self._with(torch.sub, x, self.mean, self.normal)]
             x = self.normal
-        calls += [partial(torch.mul, x, x, out=self.scratch), partial(torch.mm, self.scratch, self.sums, out=inverse)]
+        calls += [partial(torch.mul, x, x, out=self.scratch), *self._means(self.scratch, inverse)]
         if self.eps is None:
             calls += [inverse.sqrt_, partial(torch.ge, inverse, LENGTH_EPS, out=self.long)]
             calls += [partial(inverse.clamp_min_, LENGTH_EPS), inverse.reciprocal_]
         else:
             calls += [partial(inverse.add_, self.eps), inverse.rsqrt_]
-        first, factor = self._spread(inverse)
-        calls += [*first, partial(torch.mul, x, factor, out=self.normal)]
+        calls += self._with(torch.mul, x, inverse, self.normal)
         if self.weight is not None and self.bias is not None:
             calls.append(partial(torch.addcmul, self.bias.whole, self.normal, self.weight.whole, out=self.y))
         elif self.weight is not None:
@@ -191,26 +200,21 @@ class _Block:
                 calls.append(summed(rows, (0,), slot.gradient, slot.tied))
         if into is None:
             return calls
-        sums, grown = self.sums, gradient
+        grown = gradient
         if self.weight is not None:
-            sums, grown = torch.empty_like(sums), self.grown
+            grown = self.grown
             calls += [
-                partial(torch.mul, self.sums, self.weight.whole[:, None], out=sums),
+                partial(product.mul_, self.weight.whole),
                 partial(torch.mul, gradient, self.weight.whole, out=grown),
             ]
         # (g − x̂ mean(g x̂) − mean g) r, for g times γ
         along = torch.empty_like(self.mean)
-        first, spread = self._spread(along)
-        calls.append(partial(torch.mm, product, sums, out=along))
+        calls += self._means(product, along)
         if self.eps is None:
             calls.append(partial(along.mul_, self.long))
-        calls += [*first, partial(torch.addcmul, grown, self.normal, spread, value=-1, out=product)]
+        calls += self._with(torch.mul, self.normal, along, product)
+        calls.append(partial(torch.sub, grown, product, out=product))
         if self.centered:
-            first, spread = self._spread(self.mean)
-            calls += [partial(torch.mm, gradient, sums, out=self.mean), *first, partial(product.sub_, spread)]
-        first, factor = self._spread(self.inverse)
-        calls += first
-        calls.append(
-            partial(into.addcmul_, product, factor) if holds else partial(torch.mul, product, factor, out=into)
-        )
-        return calls
+            calls += [*self._means(grown, self.mean), *self._with(torch.sub, product, self.mean, product)]
+        calls += self._with(torch.mul, product, self.inverse, product if holds else into)
+        return [*calls, partial(into.add_, product)] if holds else calls
