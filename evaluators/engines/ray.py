@@ -24,6 +24,7 @@ OBJECT_STORE_BYTES = 256 * 2**20
 
 # How an address begins through which Ray is driven from outside of its cluster.
 CLIENT = "ray://"
+N_CONNECTIONS = 3
 
 
 @dataclass(frozen=True)
@@ -139,16 +140,27 @@ def _connect(ray: Any, engine: RayEngine) -> None:
             )
         # The cluster's end of the connection unpickles what is put into the object store, so it must find our modules.
         quiet["runtime_env"] = {"env_vars": {"PYTHONPATH": own_paths()}}
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # what a failed connection has to say, the error below says
-            ray.init(address=engine.address, **quiet)
-    except (ConnectionError, ImportError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise ExperimentError(
-            f"engine: no cluster of Ray answers at `{engine.address}`: {reason}; begin one with `ray start --head`, "
-            "use `address: local`, or, where the cluster asks for a token, set RAY_AUTH_MODE=token"
-        ) from None
+    for attempt in range(1, N_CONNECTIONS + 1):
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # what a failed connection has to say, the error below says
+                ray.init(address=engine.address, **quiet)
+            return
+        except (ConnectionError, ImportError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
+            # The cluster answered, but the process that it forks for this driver died: gRPC now and then does not
+            # survive a fork (seen with Ray 2.60, `epoll_wait error: Bad file descriptor`). The next one lives.
+            if isinstance(error, ConnectionAbortedError) and attempt < N_CONNECTIONS:
+                continue
+            raise ExperimentError(
+                f"engine: no cluster of Ray answers at `{engine.address}`: {_reason(error)}; begin one with `ray start "
+                "--head`, use `address: local`, or, where the cluster asks for a token, set RAY_AUTH_MODE=token"
+            ) from None
+
+
+def _reason(error: Exception) -> str:
+    """The line that says why: the last of a traceback that the cluster sent, else the first."""
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return lines[-1] if isinstance(error, ConnectionAbortedError) else lines[0]
 
 
 def _require_room(ray: Any, engine: RayEngine) -> None:

@@ -224,6 +224,30 @@ def test_no_cluster_answers(monkeypatch: pytest.MonkeyPatch) -> None:
         RayEngine(address="auto").run(MemoryStudy(1), Parabola())
 
 
+@pytest.mark.parametrize("n_failures", [2, 3])
+def test_a_cluster_whose_process_for_a_driver_died_is_asked_again(
+    monkeypatch: pytest.MonkeyPatch, n_failures: int
+) -> None:
+    import ray
+
+    asked: list[str] = []
+
+    def init(address: str, **options: Any) -> None:
+        asked.append(address)
+        if len(asked) <= n_failures:
+            raise ConnectionAbortedError(
+                "Initialization failure from server:\nTraceback:\n  a line\nError: the reason\n"
+            )
+        raise ValueError("connected")
+
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    monkeypatch.setattr(ray, "init", init)
+    last = "connected" if n_failures < 3 else "Error: the reason"
+    with pytest.raises(ExperimentError, match=rf"no cluster of Ray answers at `ray://there:1`: {last}; begin one"):
+        RayEngine(address="ray://there:1").run(MemoryStudy(1), Parabola())
+    assert len(asked) == 3
+
+
 @pytest.mark.slow
 def test_a_cluster_without_room(cluster: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """A cluster may grow, so that nobody refuses at once."""
