@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from nas.study.candidate import Candidate, Report
@@ -22,10 +23,10 @@ class Knowledge:
 
     def __init__(self, settings: Settings, space: Space, goal: Goal) -> None:
         self.goal = goal
-        self.mirror = Mirror()
+        self.rungs = make_rungs(parse_stopping(settings.stopping, settings.budget), goal.objectives)
+        self.mirror = Mirror(reached=self.rungs.reached, budget=next(iter(settings.budget.values()), math.inf))
         sampler = make_sampler(settings.sampler, space, goal)
         self.proposals = Proposals(space, goal, sampler, self.mirror, settings.recipe, settings.seed)
-        self.rungs = make_rungs(parse_stopping(settings.stopping, settings.budget), goal.objectives)
 
     def read_back(self, entry: Entry) -> None:
         """Add an entry from the record, with what was passed over to find it."""
@@ -59,7 +60,8 @@ class Knowledge:
         slacks = self.goal.slacks(candidate.costs, outcome.metrics)
         if outcome.state in ("complete", "stopped") and values is not None:
             # A stopped candidate's last values stand in for those it would have reached: worse, as it is.
-            self.mirror.tell(candidate.number, "told", self.goal.losses(values), slacks, 0.0)
+            stopped = outcome.state == "stopped"
+            self.mirror.tell(candidate.number, "told", self.goal.losses(values), slacks, 0.0, stopped)
             if outcome.state == "complete":
                 self.rungs.finish(candidate.number, self.goal.losses(values), all(slack <= 0 for slack in slacks))
         elif outcome.state in ("lost", "stopped"):

@@ -8,8 +8,9 @@ order of their candidates' numbers, and the points refused while a candidate was
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from nas.study.candidate import Genotype, Value
@@ -33,6 +34,7 @@ class Point:
         losses: objectives, all minimised.
         slacks: one for each constraint, positive where violated.
         violation: 1 where no training can ever succeed, whatever the constraints say.
+        stopped: whether it is told, but `losses` are those of the last rung that it reached.
     """
 
     values: dict[str, Value]
@@ -43,6 +45,7 @@ class Point:
     losses: tuple[float, ...] | None = None
     slacks: tuple[float, ...] = ()
     violation: float = 0.0
+    stopped: bool = False
 
     @property
     def total_violation(self) -> float:
@@ -52,11 +55,20 @@ class Point:
 
 @dataclass
 class Mirror:
-    """All points in order, and the names of their parameters."""
+    """All points in order, and the names of their parameters.
+
+    Args:
+        results: how many candidates are told.
+        reached: rung of the stopping rule → number of a candidate → its losses there, costs included, also of candidates
+            that are still being evaluated; in no order that means anything. Empty where nobody is ever stopped.
+        budget: of one candidate, in the unit of the rungs; infinite where none was given.
+    """
 
     parameters: Parameters = field(default_factory=Parameters)
     points: list[Point] = field(default_factory=list)
     results: int = 0
+    reached: Mapping[int, Mapping[int, tuple[float, ...]]] = field(default_factory=dict)
+    budget: float = math.inf
     _of: dict[int, list[Point]] = field(default_factory=dict)
 
     def add(self, point: Point) -> None:
@@ -71,8 +83,7 @@ class Mirror:
         Also where it is the very genotype again. TPE then has more points there than it takes for good ones and moves on:
         on `families` that left 28 duplicates to 200 trials, where not telling it left 1,135, and a larger hypervolume.
         """
-        first = self._of[number][0]
-        self.add(Point(values, genotype, first.state, number, True, first.losses, first.slacks, first.violation))
+        self.add(replace(self._of[number][0], values=values, genotype=genotype))
 
     def tell(
         self,
@@ -81,11 +92,13 @@ class Mirror:
         losses: tuple[float, ...] | None,
         slacks: Sequence[float],
         violation: float,
+        stopped: bool = False,
     ) -> None:
         """The outcome of candidate `number`, for its own point and for its twins."""
         self.results += state == "told"
         for point in self._of[number]:
             point.state, point.losses, point.slacks, point.violation = state, losses, tuple(slacks), violation
+            point.stopped = stopped
 
     def told(self) -> list[Point]:
         """Points with losses, in order."""
