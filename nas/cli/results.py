@@ -84,7 +84,7 @@ def run_confirm(options: argparse.Namespace) -> int:
 
 def _print_confirmation(found: Confirmation, objectives: tuple[Objective, ...]) -> None:
     """One line for each candidate: costs, then mean ± standard deviation of what was learned, on both splits."""
-    from nas.pareto.confirmation import stability
+    from nas.pareto.uncertainty import stability
 
     learned = [one for one in objectives if not one.is_cost]
     tested = any(one.values(objective.name, "test") for one in found.candidates for objective in learned)

@@ -1,7 +1,8 @@
 """What retraining a frontier with several seeds showed: the record, its file, and what may be concluded from it.
 
 A search picks the luckiest of many single trainings, so its frontier is too good to be true. `confirm` trains the members
-again with other seeds and, for the first time, looks at the test split; this module holds the result in `confirm.json`.
+again with other seeds and, for the first time, looks at the test split; this module holds the result in `confirm.json`;
+`nas.pareto.uncertainty` and `nas.pareto.sealed` say what follows from it.
 """
 
 from __future__ import annotations
@@ -14,10 +15,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
-
 from nas.errors import ParetoError
-from nas.pareto import geometry
 from nas.study.candidate import STATES, State
 
 if TYPE_CHECKING:
@@ -204,59 +202,6 @@ def read_confirmation(directory: str | Path) -> Confirmation | None:
         raise ParetoError(f"{path}: this is not JSON: {error}; remove the file and run `nas confirm`") from None
     except ParetoError as error:
         raise ParetoError(f"{path}: {error}") from None
-
-
-def stability(
-    confirmation: Confirmation,
-    objectives: Sequence[Objective],
-    split: Split = "test",
-    draws: int = 2000,
-    seed: int = 0,
-) -> dict[int, float]:
-    """How probably each candidate is on the frontier of the retrained ones, given the noise between seeds.
-
-    Bootstrap: in each draw every candidate's runs are drawn with replacement, independently of the other candidates', the
-    drawn values averaged, and the frontier of the averages taken. With five seeds this understates the noise a little
-    (the variance by the factor 1 − 1/n), as the bootstrap of a mean does.
-
-    Args:
-        objectives: as the study's; costs are exact and do not vary.
-        split: whose metrics are meant.
-        draws: number of bootstrap samples, at least 1.
-        seed: of the bootstrap; the result is a function of the arguments.
-    Returns: trial number → share of draws in which it was nondominated; 0 for a candidate of which no run has a value.
-    Raises: ParetoError: there is no draw.
-    Source: Efron 1979, "Bootstrap Methods: Another Look at the Jackknife".
-    """
-    if draws < 1:
-        raise ParetoError(f"a bootstrap needs at least one draw, got {draws}")
-    rng = np.random.default_rng(seed)
-    share = {one.number: 0.0 for one in confirmation.candidates}
-    usable = []
-    for one in confirmation.candidates:
-        columns = _losses(one, objectives, split)
-        if len(columns):
-            usable.append((one.number, columns))
-    if not usable:
-        return share
-    means = np.empty((draws, len(usable), len(objectives)))
-    for i, (_, values) in enumerate(usable):
-        means[:, i] = values[rng.integers(len(values), size=(draws, len(values)))].mean(axis=1)
-    counts = sum(geometry.nondominated(drawn).astype(int) for drawn in means)
-    for (number, _), count in zip(usable, np.atleast_1d(counts), strict=True):
-        share[number] = float(count) / draws
-    return share
-
-
-def _losses(one: Confirmed, objectives: Sequence[Objective], split: Split) -> geometry.Array:
-    """`(runs, objectives)` of the complete runs that have every objective, all minimised; averaged costs stay exact."""
-    rows = []
-    for run in one.runs:
-        known = {**run.metrics(split), **one.costs}
-        row = [objective.loss(known.get(objective.name, math.nan)) for objective in objectives]
-        if run.state == "complete" and all(map(math.isfinite, row)):
-            rows.append(row)
-    return np.array(rows, dtype=np.float64).reshape(len(rows), len(objectives))
 
 
 def _retraining(data: Mapping[str, Any]) -> Retraining:

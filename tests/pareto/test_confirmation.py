@@ -1,4 +1,4 @@
-"""The record of a retrained frontier: kept exactly, averaged right, and how sure its frontier is."""
+"""The record of a retrained frontier: kept exactly, and averaged right."""
 
 from __future__ import annotations
 
@@ -19,7 +19,6 @@ from nas.pareto.confirmation import (
     Retraining,
     Spread,
     read_confirmation,
-    stability,
     write_confirmation,
 )
 from nas.pareto.front import frontier
@@ -86,34 +85,6 @@ def test_drop_is_positive_where_test_is_worse_whatever_the_direction() -> None:
     assert math.isnan(Confirmed(0, "d", {}, ()).drop(GOALS[0]))
 
 
-def test_without_noise_stability_is_the_frontier() -> None:
-    certain = of(retrained(0, 100, [0.5] * 3), retrained(1, 200, [0.7] * 3), retrained(2, 300, [0.6] * 3))
-    assert stability(certain, GOALS, draws=50) == {0: 1.0, 1: 1.0, 2: 0.0}
-
-
-def test_stability_of_two_coins_has_a_closed_form() -> None:
-    # Same size, means of two draws each from {0, 1}: a tie keeps both, so each stays unless it is strictly worse.
-    twins = of(retrained(0, 100, [0.0, 1.0]), retrained(1, 100, [0.0, 1.0]))
-    share = stability(twins, GOALS, draws=20_000)
-    worse = 5 / 16  # the mean is 0, 1/2, 1 with probabilities 1/4, 1/2, 1/4
-    assert share[0] == pytest.approx(1 - worse, abs=0.02)
-    assert share[1] == pytest.approx(1 - worse, abs=0.02)
-
-
-def test_stability_depends_on_its_seed_only(searched: StudyRecord, confirm: Callable[..., Confirmation]) -> None:
-    confirmation = confirm(searched, [trial.number for trial in frontier(searched).members], sigma=0.05)
-    once = stability(confirmation, searched.objectives, draws=200)
-    assert once == stability(confirmation, searched.objectives, draws=200)
-    assert once != stability(confirmation, searched.objectives, draws=200, seed=1)
-    assert any(0 < share < 1 for share in once.values())
-
-
-def test_a_candidate_without_a_value_is_never_on_the_frontier() -> None:
-    dead = Confirmed(1, "d", {"params": 1}, (Retraining(0, "crashed", message="no"),))
-    assert stability(of(retrained(0, 100, [0.5]), dead), GOALS, draws=10) == {0: 1.0, 1: 0.0}
-    assert stability(of(dead), GOALS, draws=10) == {1: 0.0}
-
-
 def wrong(**changes: Any) -> str:
     return json.dumps({**of(retrained(0, 1, [0.5])).to_json(), **changes})
 
@@ -140,8 +111,3 @@ def test_a_broken_file_says_so(tmp_path: Path, text: str, message: str) -> None:
 def test_a_folder_that_is_not_there_says_so(tmp_path: Path) -> None:
     with pytest.raises(ParetoError, match=r"cannot write .*confirm\.json: No such file or directory"):
         write_confirmation(of(), tmp_path / "nowhere")
-
-
-def test_a_bootstrap_needs_a_draw() -> None:
-    with pytest.raises(ParetoError, match="at least one draw, got 0"):
-        stability(of(), GOALS, draws=0)

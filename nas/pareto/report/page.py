@@ -110,7 +110,7 @@ def as_script(data: Any) -> str:
 _CONFIRMED = (
     "The frontier of a search is its luckiest trainings. These candidates were trained again with {n} seeds, and only then "
     "was the test split opened. Values are mean ± standard deviation; <i>drop</i> is how much worse test is than validation; "
-    "the last column is the share of bootstrap draws over seeds in which the candidate remains on the frontier."
+    "the last column is the probability that the candidate is on the frontier of these, given the noise between seeds."
 )
 
 

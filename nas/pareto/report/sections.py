@@ -9,11 +9,12 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from nas.pareto import numbers
-from nas.pareto.confirmation import Spread, stability
+from nas.pareto.confirmation import Spread
 from nas.pareto.families import NONE, compare, families, family_decision, family_of
 from nas.pareto.front import telling_decisions
 from nas.pareto.published import LABEL, PublishedPoint
 from nas.pareto.spent import OUTCOMES, SOURCES, energy_of, energy_of_all, outcome, sources, spent, together
+from nas.pareto.uncertainty import stability
 from nas.study.correlation import rung_correlations, warning
 
 if TYPE_CHECKING:

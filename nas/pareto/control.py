@@ -1,0 +1,98 @@
+"""Whether searching was worth it: the best candidate against the average random architecture of the space."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from nas.pareto.confirmation import Spread
+
+if TYPE_CHECKING:
+    from nas.pareto.confirmation import Confirmation
+    from nas.pareto.front import Front
+    from nas.study.objectives import Objective
+    from nas.study.records import StudyRecord, TrialRecord
+
+ORIGIN = "random"
+"""Origin of candidates that chance proposed."""
+ENOUGH = 8
+"""Random candidates trained to the end below which their mean is not worth comparing with."""
+
+
+@dataclass(frozen=True)
+class Control:
+    """The best candidate by one objective against random ones of the same space, recipe and budget, on validation.
+
+    Args:
+        objective: one that training decides.
+        best: number of the best candidate.
+        value: what the search measured of it: the luckiest of many trainings.
+        retrained: its mean over the seeds of the confirmation; nan where it was not retrained.
+        random: mean and spread of the random candidates that were trained to the end.
+        unfinished: random candidates that were stopped early or failed. They have no final value; where a rule stopped the worst,
+            the mean of the others is too good, and the improvement is understated.
+    """
+
+    objective: Objective
+    best: int
+    value: float
+    retrained: float
+    random: Spread
+    unfinished: int
+
+    @property
+    def improvement(self) -> float:
+        """(best − mean random)/|mean random|, turned so that positive is better; of the retrained mean where there is one."""
+        best = self.value if math.isnan(self.retrained) else self.retrained
+        gain = self.objective.loss(self.random.mean) - self.objective.loss(best)
+        return gain / abs(self.random.mean) if self.random.mean else math.nan
+
+    @property
+    def is_enough(self) -> bool:
+        """Whether there are enough random candidates to say anything."""
+        return self.random.n >= ENOUGH
+
+
+def random_control(
+    front: Front, confirmation: Confirmation | None = None, control: StudyRecord | None = None
+) -> tuple[Control, ...]:
+    """One for each objective that training decides.
+
+    Args:
+        confirmation: gives the best candidate's mean over seeds in place of its luckiest training.
+        control: a search with the sampler `random` in the same space, for the same task, with the same recipe and budget; by
+            default the study's own candidates of origin `random`, with which samplers begin.
+    Source: Yang, Esperança & Carlucci 2020, "NAS evaluation is frustratingly hard", eq. 1, who compare on test.
+    """
+    chance = [trial for trial in (control or front.record).trials if trial.origin == ORIGIN]
+    found = []
+    for at, objective in enumerate(front.record.objectives):
+        if objective.is_cost:
+            continue
+        values = _finals(chance, objective)
+        best = min(front.candidates, key=lambda trial, at=at, goal=objective: goal.loss((trial.values or ())[at]))  # type: ignore[misc]
+        again = confirmation.candidate(best.number) if confirmation is not None else None
+        retrained = again.spread(objective.name, "validation").mean if again is not None else math.nan
+        ended = sum(trial.state != "running" for trial in chance)
+        value = float((best.values or ())[at])
+        found.append(Control(objective, best.number, value, retrained, Spread.of(values), ended - len(values)))
+    return tuple(found)
+
+
+def _finals(trials: Sequence[TrialRecord], objective: Objective) -> list[float]:
+    """The values of those that were trained to the end."""
+    found = (trial.metrics.get(objective.name, math.nan) for trial in trials if trial.state == "complete")
+    return [value for value in found if math.isfinite(value)]
+
+
+def advice(controls: Sequence[Control]) -> str:
+    """How to get a random control, where there is none that is large enough; else empty."""
+    lacking = [one for one in controls if not one.is_enough]
+    if not lacking:
+        return ""
+    return (
+        f"{lacking[0].random.n} random candidates were trained to the end, {ENOUGH} are needed for a control: run the same "
+        "experiment with `sampler: random` and `stopping: none` in a directory of its own, and `nas compare` the two"
+    )
