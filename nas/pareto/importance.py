@@ -1,4 +1,4 @@
-"""Which decisions mattered: fANOVA over the candidates that were trained to the end.
+"""Which decisions mattered: by how much a forest errs more when it is told another candidate's decision.
 
 Candidates of a conditional space do not all take the same decisions, so there is no one table: decisions that all candidates take are
 weighed among all, those that a family takes within that family, and what only some networks of a group take is named,
@@ -10,9 +10,10 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 
 from nas.errors import ParetoError
 from nas.pareto.features import features, is_number
@@ -24,9 +25,10 @@ if TYPE_CHECKING:
 
 LEAST = 20
 """Candidates of a group below which a forest says nothing."""
-MOST = 400
-"""Candidates of a group that a forest is grown on; of more, so many are drawn. The time grows faster than their number."""
+MOST = 1000
+"""Candidates of a group that are looked at; of more, so many are drawn."""
 ALL = "all candidates"
+N_TREES, N_FOLDS, N_SHUFFLES = 32, 5, 10
 
 
 @dataclass(frozen=True)
@@ -36,11 +38,11 @@ class Importance:
     Args:
         objective: one that training decides.
         group: `all candidates`, or a family.
-        n: candidates of the group that the forest was grown on.
-        shares: decision → share of the variance of the objective that it explains by itself, largest first; what is missing
-            to 1 is explained by decisions together.
-        fit: how much of the variance the forest predicts of candidates that it was not grown on (R², five folds); shares of a
-            forest near 0 say nothing.
+        n: candidates of the group that were looked at.
+        shares: decision → share of the variance of the objective that is due to it, alone or together with others, largest
+            first; so they may sum to more than the whole.
+        fit: how much of the variance the forest predicts of candidates that it was not grown on (R²). No share is larger than
+            what it can see, and where it is near 0 they say nothing.
         left_out: decisions that only some candidates of the group take.
     """
 
@@ -55,12 +57,15 @@ class Importance:
 def importances(front: Front, seed: int = 0) -> tuple[Importance, ...]:
     """For every objective that training decides: all candidates, then each family that has enough of them.
 
+    Each candidate is predicted by a forest grown on others; then one decision's values are shuffled among them. Half of the
+    growth of the squared error, over the variance, estimates the total effect of the decision: for independent decisions and
+    a perfect forest it is Sobol's total index.
+
     It speaks of the candidates seen, over the values seen: a search that learns looks where it expects good ones, and one
-    that stops early trains no bad ones to the end. Constraints are satisfied by all of them.
+    that stops early trains no bad ones to the end. Decisions that go together share what they have in common.
 
     Raises: ParetoError: scikit-learn, which grows the forest, is not installed.
-    Source: Hutter et al. 2014, "An Efficient Approach for Assessing Hyperparameter Importance", as
-        `optuna.importance.FanovaImportanceEvaluator`.
+    Source: Breiman 2001, "Random Forests", §10; Homma & Saltelli 1996, "Importance Measures in Global Sensitivity Analysis".
     """
     found = []
     groups: dict[str, list[TrialRecord]] = {ALL: list(front.candidates)}
@@ -91,56 +96,41 @@ def _weighed(
     if not telling or len(set(values)) < 2:
         return None
     columns = {name: [row[name] for row in rows] for name in telling}
-    shares, fit = _fanova(columns, values, seed)
+    shares, fit = _shuffled(columns, values, seed)
     return Importance(objective, group, len(trials), shares, fit, tuple(name for name in names if name not in common))
 
 
-def _fanova(
+def _shuffled(
     columns: dict[str, list[float | str]], values: Sequence[float], seed: int
 ) -> tuple[dict[str, float], float]:
-    """Shares of the variance, largest first, and R² on candidates left out."""
+    """Shares of the variance, largest first, and R², both on candidates left out."""
     try:
         from sklearn.ensemble import RandomForestRegressor
-        from sklearn.model_selection import KFold, cross_val_predict
+        from sklearn.model_selection import KFold
     except ImportError:
         raise ParetoError("decision importance needs scikit-learn: pip install 'hourglass-nas[data]'") from None
-    import optuna
-
-    distributions = {name: _distribution(column) for name, column in columns.items()}
-    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=seed))
-    study.add_trials(
-        [
-            optuna.trial.create_trial(
-                params={name: _value(column[i]) for name, column in columns.items()},
-                distributions=distributions,
-                value=value,
-            )
-            for i, value in enumerate(values)
-        ]
-    )
-    evaluator = optuna.importance.FanovaImportanceEvaluator(n_trees=32, max_depth=16, seed=seed)
-    shares = {name: float(share) for name, share in evaluator.evaluate(study).items()}
-    coded = np.hstack([_coded(column) for column in columns.values()])
-    forest = RandomForestRegressor(n_estimators=32, max_depth=16, random_state=seed)
-    target = np.asarray(values, dtype=np.float64)
-    predicted = cross_val_predict(forest, coded, target, cv=KFold(5, shuffle=True, random_state=seed))
-    fit = 1 - float(((target - predicted) ** 2).sum() / ((target - target.mean()) ** 2).sum())
-    return dict(sorted(shares.items(), key=lambda item: (-item[1], item[0]))), fit
+    coded = [_coded(column) for column in columns.values()]
+    ends = np.cumsum([0, *(block.shape[1] for block in coded)])
+    inputs, target = np.hstack(coded), np.asarray(values, dtype=np.float64)
+    rng = np.random.default_rng(seed)
+    known, misled = 0.0, np.zeros(len(columns))
+    for grown_on, left_out in KFold(N_FOLDS, shuffle=True, random_state=seed).split(inputs):
+        forest = RandomForestRegressor(N_TREES, min_samples_leaf=2, random_state=seed)
+        forest.fit(inputs[grown_on], target[grown_on])
+        known += float(((forest.predict(inputs[left_out]) - target[left_out]) ** 2).sum())
+        told = np.tile(inputs[left_out], (len(columns), N_SHUFFLES, 1, 1))
+        for i in range(len(columns)):
+            for copy in told[i]:
+                copy[:, ends[i] : ends[i + 1]] = rng.permutation(copy[:, ends[i] : ends[i + 1]])
+        errors = (forest.predict(told.reshape(-1, inputs.shape[1])).reshape(told.shape[:3]) - target[left_out]) ** 2
+        misled += errors.sum(axis=2).mean(axis=1)
+    variation = float(((target - target.mean()) ** 2).sum())
+    shares = np.clip((misled - known) / (2 * variation), 0.0, None)
+    ranked = sorted(zip(columns, shares.tolist(), strict=True), key=lambda item: (-item[1], item[0]))
+    return dict(ranked), 1 - known / variation
 
 
-def _distribution(column: Sequence[float | str]) -> Any:
-    from optuna.distributions import CategoricalDistribution, FloatDistribution
-
-    if all(map(is_number, column)):
-        return FloatDistribution(float(min(column)), float(max(column)))
-    return CategoricalDistribution(sorted(set(map(_value, column)), key=str))
-
-
-def _value(value: float | str) -> float | str:
-    return float(value) if is_number(value) else str(value)
-
-
-def _coded(column: Sequence[float | str]) -> np.ndarray[Any, Any]:
+def _coded(column: Sequence[float | str]) -> npt.NDArray[np.float64]:
     """A numeric column as it is, words as one column of 0 and 1 each."""
     if all(map(is_number, column)):
         return np.asarray(column, dtype=np.float64)[:, None]
