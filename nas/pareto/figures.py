@@ -1,4 +1,4 @@
-"""The frontier as a picture for a paper: SVG, PDF or PNG, drawn by matplotlib, which is loaded only here and only then."""
+"""The frontier as a picture for a paper: SVG, PDF or PNG."""
 
 from __future__ import annotations
 
@@ -6,45 +6,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nas.errors import ParetoError
-from nas.pareto import numbers
 from nas.pareto.families import families
 from nas.pareto.palette import shades
-from nas.pareto.plane import Plane, Point, plane_of, staircase, ticks
+from nas.pareto.paper import INK, MUTED, furniture, limits, picture
+from nas.pareto.plane import Plane, Point, plane_of, staircase
 from nas.pareto.published import LABEL, PublishedPoint
 
 if TYPE_CHECKING:
     from nas.pareto.confirmation import Confirmation
     from nas.pareto.front import Front
-
-INK, MUTED, RULE = "#1b1e23", "#6b7280", "#d9dce1"
-FORMATS = (".svg", ".pdf", ".png")
-MILLIMETRE = 1 / 25.4
-
-_STYLE: dict[str, Any] = {
-    "font.size": 8,
-    "axes.edgecolor": "#9aa0a8",
-    "axes.linewidth": 0.6,
-    "axes.labelcolor": INK,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "xtick.color": MUTED,
-    "ytick.color": MUTED,
-    "xtick.labelcolor": MUTED,
-    "ytick.labelcolor": MUTED,
-    "xtick.major.size": 3,
-    "xtick.minor.size": 1.6,
-    "ytick.major.size": 0,
-    "xtick.major.width": 0.6,
-    "xtick.minor.width": 0.4,
-    "text.color": INK,
-    "svg.fonttype": "path",
-    "svg.hashsalt": "hourglass-nas",
-    "pdf.fonttype": 42,
-    "figure.facecolor": "white",
-    "savefig.facecolor": "white",
-}
-_FONTS = ("Helvetica Neue", "Helvetica", "Arial", "Liberation Sans", "DejaVu Sans")
 
 
 def draw_frontier(
@@ -74,21 +44,8 @@ def draw_frontier(
         width_mm, height_mm: size of the picture.
     Raises: ParetoError: another ending, an axis that no candidate has, or the file cannot be written.
     """
-    path = Path(path)
-    if path.suffix.lower() not in FORMATS:
-        raise ParetoError(f"a picture ends in {', '.join(FORMATS)}, got `{path.name}`")
     plane = plane_of(front, x, y)
-    import matplotlib
-    from matplotlib import font_manager
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    installed = set(font_manager.get_font_names())
-    fonts = [name for name in _FONTS if name in installed]
-    style: Any = {**_STYLE, "font.family": fonts}
-    with matplotlib.rc_context(style):
-        figure = Figure(figsize=(width_mm * MILLIMETRE, height_mm * MILLIMETRE), dpi=300)
-        FigureCanvasAgg(figure)
+    with picture(path, width_mm, height_mm) as figure:
         figure.subplots_adjust(left=0.075, right=0.965, top=0.80 if title else 0.86, bottom=0.125)
         axes = figure.add_subplot()
         colours = shades(families(front.record, front.decision))
@@ -99,14 +56,9 @@ def draw_frontier(
         if confirmation is not None:
             _confirmed(axes, front, plane, confirmation, colours)
         _published(axes, front, plane, shown)
-        _furniture(axes, plane)
+        furniture(axes, plane.x.title(), plane.y.title(upright=True), plane.x.log, plane.y.log)
         _key(figure, axes, colours, confirmation, bool(shown), title)
-        metadata = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}, ".png": {}}[path.suffix.lower()]
-        try:
-            figure.savefig(path, metadata=metadata)
-        except OSError as error:
-            raise ParetoError(f"cannot write {path}: {error.strerror}; check the folder and its permissions") from None
-    return path
+    return Path(path)
 
 
 def _limits(
@@ -115,15 +67,7 @@ def _limits(
     points = plane.points(front.candidates)
     points += [(one.values[plane.x.name], one.values[plane.y.name]) for one in published]
     points += [(a, b + sign * spread) for a, b, spread, _ in _means(plane, front, confirmation) for sign in (-1, 1)]
-    for axis, values, scale, limit in (
-        (plane.x, [p[0] for p in points], axes.set_xscale, axes.set_xlim),
-        (plane.y, [p[1] for p in points], axes.set_yscale, axes.set_ylim),
-    ):
-        scale("log" if axis.log else "linear")
-        low, high = axis.place(min(values)), axis.place(max(values))
-        margin = 0.045 * (high - low) or 0.05 * abs(high) or 0.5
-        ends = (low - margin, high + margin)
-        limit(*(10**end for end in ends) if axis.log else ends)
+    limits(axes, [p[0] for p in points], [p[1] for p in points], plane.x.log, plane.y.log)
 
 
 def _candidates(axes: Any, front: Front, plane: Plane, colours: Mapping[str, str]) -> None:
@@ -207,22 +151,6 @@ def _published(axes: Any, front: Front, plane: Plane, published: Sequence[Publis
             ha="right" if left else "left", va="center", zorder=8,
             path_effects=[withStroke(linewidth=2, foreground="white")],
         )  # fmt: skip
-
-
-def _furniture(axes: Any, plane: Plane) -> None:
-    """Scales and names: thin rules behind, the names of both axes where the eye starts to read."""
-    for side, log, (low, high), count in (
-        (axes.xaxis, plane.x.log, axes.get_xlim(), 7),
-        (axes.yaxis, plane.y.log, axes.get_ylim(), 6),
-    ):
-        marks = ticks(low, high, count, log)
-        side.set_ticks(marks, [numbers.short(mark) for mark in marks])
-        side.set_ticks([], minor=True)
-    axes.grid(axis="y", color=RULE, linewidth=0.5)
-    axes.set_axisbelow(True)
-    axes.spines["left"].set_visible(False)
-    axes.text(0, 1.025, plane.y.title(upright=True), transform=axes.transAxes, ha="left", va="bottom", fontsize=8)
-    axes.set_xlabel(plane.x.title(), fontsize=8, loc="right", labelpad=4)
 
 
 def _key(

@@ -71,12 +71,20 @@ class Front:
         Slightly worse than the worst value of each objective over all candidates: by 10 % of its range, which for counts
         is a range in decades. See `geometry.reference_point`.
         """
-        point = geometry.reference_point(self.losses(self.candidates))
+        return self.stated(geometry.reference_point(self.losses(self.candidates)))
+
+    def stated(self, losses: Sequence[float] | geometry.Array) -> tuple[float, ...]:
+        """One point of `losses` back in the objectives' own units."""
         signed = (
             -value if direction == "maximize" else value
-            for value, direction in zip(point, self.directions, strict=True)
+            for value, direction in zip(losses, self.directions, strict=True)
         )
         return tuple(float(10**value if log else value) for value, log in zip(signed, self.log, strict=True))
+
+    def oriented(self, values: Sequence[float]) -> geometry.Array:
+        """One point in the objectives' own units as losses; the inverse of `stated`."""
+        point: geometry.Array = geometry.oriented([values], self.directions, self.log)[0]
+        return point
 
     def hypervolume(self, reference: Sequence[float] | None = None) -> float:
         """Volume that the frontier dominates up to `reference`; counts are measured in decades.
@@ -161,8 +169,7 @@ class Front:
         if len(point) != len(self.directions):
             names = ", ".join(one.name for one in self.record.objectives)
             raise ParetoError(f"a reference point has one value per objective ({names}), got {len(point)}")
-        bound: geometry.Array = geometry.oriented([point], self.directions, self.log)[0]
-        return bound
+        return self.oriented(point)
 
 
 def frontier(record: StudyRecord) -> Front:
