@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from evaluators.budget import CHECKPOINT_S
 from evaluators.failure import Diverged, OutOfTime, classify
+from evaluators.tables import Lookup
 from evaluators.tasks.criteria import Direction
 from evaluators.tasks.load import load_subject
 from evaluators.tasks.task import Data, Shape, Task
@@ -67,6 +68,8 @@ class Evaluator:
         Raises: TaskError: it cannot be found or used.
         """
         found = self.task if isinstance(self.task, Task) else load_subject(self.task, self.options, self.folder)
+        if isinstance(found, Lookup) and self.test_reason:
+            return found.held()
         if isinstance(found, Task) and (self.inputs or self.outputs):
             return found.reshaped(self.inputs or found.inputs, self.outputs or found.outputs)
         return found
@@ -83,6 +86,8 @@ class Evaluator:
         """
         if isinstance(self.subject, Task):
             self.subject.resident(chosen_device(self.device))
+        if isinstance(self.subject, Lookup):
+            _ = self.subject.table  # reads it
 
     def evaluate(self, job: Job) -> Run:
         """A generator of reports; False sent to it stops the candidate; returns the outcome.

@@ -5,10 +5,11 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import numpy as np
 
+from evaluators.tables import TABLES
 from evaluators.tasks.arrays import task_from_arrays
 from evaluators.tasks.csv_file import task_from_csv
 from evaluators.tasks.npz_file import task_from_npz
@@ -17,6 +18,8 @@ from evaluators.tasks.task import Task
 from evaluators.tasks.user_file import OwnEvaluator, call_user
 from nas.errors import TaskError, nearest
 
+Made = TypeVar("Made")
+
 READERS: dict[str, Callable[..., Task]] = {".npz": task_from_npz, ".csv": task_from_csv}
 
 
@@ -24,7 +27,7 @@ def load_task(spec: str, options: Mapping[str, Any] | None = None, folder: Path 
     """The task that `spec` names.
 
     Args:
-        spec: a name in `TASKS`, a `.csv` or `.npz` file, `FILE.csv:TARGET_COLUMN`, or `FILE.py:FUNCTION`.
+        spec: a name in `TASKS` or `TABLES`, a `.csv` or `.npz` file, `FILE.csv:TARGET_COLUMN`, or `FILE.py:FUNCTION`.
         options: of that kind of task, such as `target` of a CSV file or `validation` of any.
         folder: that relative paths start from; None: the working folder.
     Raises: TaskError: there is no such task, an option is unknown, or the data cannot be used.
@@ -44,6 +47,8 @@ def load_subject(
         raise TaskError(f"a task is a name, a .csv or .npz file, or FILE.py:FUNCTION, got {_brief(spec)}")
     if spec in TASKS:
         return _called(TASKS[spec].make, options, f"task `{spec}`")
+    if spec in TABLES:
+        return _called(TABLES[spec].make, options, f"task `{spec}`")
     base = Path(folder) if folder is not None else Path()
     file, part = file_of(spec)
     if part and file.endswith(".py"):
@@ -59,7 +64,7 @@ def load_subject(
     if path.suffix or "\\" in spec or path.exists():
         raise TaskError(f"task `{spec}`: a data file ends in .csv or .npz{nearest(spec, TASKS)}")
     raise TaskError(
-        f"no task is called `{spec}`{nearest(spec, TASKS)}; there are {', '.join(TASKS)}, or give a .csv or .npz file "
+        f"no task is called `{spec}`{nearest(spec, (*TASKS, *TABLES))}; there are {', '.join((*TASKS, *TABLES))}, or give a .csv or .npz file "
         "or FILE.py:FUNCTION"
     )
 
@@ -87,7 +92,7 @@ def _existing(path: Path, spec: str) -> Path:
     return path.resolve()
 
 
-def _called(make: Callable[..., Task], options: dict[str, Any], what: str, *arguments: Any) -> Task:
+def _called(make: Callable[..., Made], options: dict[str, Any], what: str, *arguments: Any) -> Made:
     known = [
         name
         for name, parameter in inspect.signature(make).parameters.items()

@@ -6,7 +6,7 @@ import hashlib
 import importlib.util
 import sys
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -27,7 +27,7 @@ class OwnEvaluator(Protocol):
     outputs: tuple[Shape, ...]
     metrics: Mapping[str, Direction]
 
-    def evaluate(self, job: Any) -> Iterator[Any]: ...
+    def evaluate(self, job: Any) -> Any: ...
 
 
 def call_user(path: Path, function: str, options: Mapping[str, Any]) -> Any:

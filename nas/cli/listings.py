@@ -46,9 +46,11 @@ def add_tasks(parser: argparse.ArgumentParser) -> None:
 
 
 def run_tasks(options: argparse.Namespace) -> int:
+    from evaluators.tables import TABLES
     from evaluators.tasks import TASKS
 
-    _print({name: (entry.doc,) for name, entry in TASKS.items()}, options.json, ("doc",))
+    docs = {name: task.doc for name, task in TASKS.items()} | {name: table.doc for name, table in TABLES.items()}
+    _print({name: (doc,) for name, doc in docs.items()}, options.json, ("doc",))
     if not options.json:
         print(
             "\nYour own: data.csv:TARGET_COLUMN, data.npz, or my_task.py:make; with options, in an experiment file:\n  task: {name: data.csv, target: price, categorical: [colour], missing: mean}"

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from evaluators.engines import Engine, make_engine
 from evaluators.evaluator import Evaluator, chosen_device
 from evaluators.recipe import check_recipe
+from evaluators.tables import TABLES, Lookup
 from evaluators.tasks import TASKS, Task, file_of
 from nas.errors import ExperimentError, Fault, NasError, SpaceError
 from nas.experiment.codes import check_codes
@@ -96,8 +97,11 @@ def try_out(prepared: Prepared) -> None:
     trying("task", prepared.evaluator.prepare)
     trying.finish()
     check(space, CHECK_DRAWS)
-    if isinstance(prepared.evaluator.subject, Task):
-        check_codes(space, prepared.evaluator.subject)
+    subject = prepared.evaluator.subject
+    if isinstance(subject, Task):
+        check_codes(space, subject)
+    if isinstance(subject, Lookup):
+        subject.check(space, parse_stopping(experiment.stopping, experiment.budget).rungs)
     _check_space_recipe(space, experiment.recipe)
     goal = Goal.parse(experiment.objectives, experiment.constraints, prepared.metrics)
     trying("sampler", lambda: make_sampler(experiment.sampler, space, goal))
@@ -118,7 +122,7 @@ def located(experiment: Experiment, folder: Path) -> Experiment:
     """The settings with absolute paths where they name a file that exists from `folder` on; other names stay."""
     name = experiment.task_name
     file, part = file_of(name)
-    task = name if name in TASKS else _absolute(file, folder) + part
+    task = name if name in TASKS or name in TABLES else _absolute(file, folder) + part
     return replace(
         experiment,
         space=experiment.space if experiment.space in shipped_spaces() else _absolute(experiment.space, folder),
