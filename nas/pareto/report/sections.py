@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any
 
 from nas.pareto import numbers
-from nas.pareto.confirmation import Spread
 from nas.pareto.families import NONE, compare, families, family_decision, family_of
 from nas.pareto.front import telling_decisions
 from nas.pareto.published import LABEL, PublishedPoint
+from nas.pareto.report.elements import dot, head, opener, spread, table, word
 from nas.pareto.spent import OUTCOMES, SOURCES, energy_of, energy_of_all, outcome, sources, spent, together
 from nas.pareto.uncertainty import stability
 from nas.study.correlation import rung_correlations, warning
@@ -42,7 +41,7 @@ def lede(record: StudyRecord, front: Front | None) -> str:
         for one, value in zip(record.objectives, knee.values or (), strict=False)
     )
     family = f", of the family <b>{escape(front.family(knee))}</b>" if front.decision else ""
-    return f"{text} Its knee is {_open(knee.number, f'candidate {knee.number}')}{family}: {values}, on the validation split."
+    return f"{text} Its knee is {opener(knee.number, f'candidate {knee.number}')}{family}: {values}, on the validation split."
 
 
 def facts(record: StudyRecord, front: Front | None) -> str:
@@ -66,25 +65,25 @@ def facts(record: StudyRecord, front: Front | None) -> str:
 def front_table(front: Front) -> str:
     """The members, best first."""
     members, knee = front.members, front.knee()
-    headings = [_head("rank", True), _head("candidate", True)]
+    headings = [head("rank", True), head("candidate", True)]
     marks = ["<i class=knee>knee</i> " if trial is knee else "" for trial in members]
-    columns = [[f"{mark}{rank}" for rank, mark in enumerate(marks, 1)], [_open(trial.number) for trial in members]]
+    columns = [[f"{mark}{rank}" for rank, mark in enumerate(marks, 1)], [opener(trial.number) for trial in members]]
     if front.decision is not None:
-        headings.append(_head(front.decision))
+        headings.append(head(front.decision))
         columns.append([_family(front, trial) for trial in members])
     objectives = [one.name for one in front.record.objectives]
     names = [*objectives, *(n for n in ("params", "macs", "activation_bytes") if n not in objectives)]
     for name in names:
         values = [{**trial.metrics, **trial.costs}.get(name) for trial in members]
         if any(value is not None for value in values):
-            headings.append(_head(numbers.spoken(name), True, name in objectives))
+            headings.append(head(numbers.spoken(name), True, name in objectives))
             columns.append(numbers.column(values))
     for path in [p for p in telling_decisions(members) if p != front.decision and not set(p) & set(".[")][:4]:
         values_ = [trial.genotype.get(path) for trial in members]
         right = all(isinstance(v, (int, float)) and not isinstance(v, bool) for v in values_ if v is not None)
-        headings.append(_head(path, right))
-        columns.append([numbers.DASH if v is None else escape(_word(v)) for v in values_])
-    return _table(
+        headings.append(head(path, right))
+        columns.append([numbers.DASH if v is None else escape(word(v)) for v in values_])
+    return table(
         "Members of the frontier, best first", headings, zip(*columns, strict=True), [t.number for t in members]
     )
 
@@ -95,39 +94,39 @@ def confirmed_table(front: Front, confirmation: Confirmation) -> str:
     quality = [goal for goal in goals if not goal.is_cost]
     share = stability(confirmation, goals)
     trials = {trial.number: trial for trial in front.record.trials}
-    headings = [_head("candidate", True)] + ([_head(front.decision)] if front.decision else [])
-    headings += [_head(numbers.spoken(goal.name), True) for goal in goals if goal.is_cost]
+    headings = [head("candidate", True)] + ([head(front.decision)] if front.decision else [])
+    headings += [head(numbers.spoken(goal.name), True) for goal in goals if goal.is_cost]
     for goal in quality:
         name = numbers.spoken(goal.name)
-        headings += [_head(f"{name}, {part}", True) for part in ("search", "validation", "test")]
-        headings.append(_head("drop", True))
-    headings += [_head("seeds", True), _head("stays on the frontier", True)]
+        headings += [head(f"{name}, {part}", True) for part in ("search", "validation", "test")]
+        headings.append(head("drop", True))
+    headings += [head("seeds", True), head("stays on the frontier", True)]
     rows = []
     for one in confirmation.candidates:
         trial = trials.get(one.number)
-        row = [_open(one.number)] + ([_family(front, trial) if trial else ""] if front.decision else [])
+        row = [opener(one.number)] + ([_family(front, trial) if trial else ""] if front.decision else [])
         row += [numbers.fixed(one.costs.get(goal.name), 0) for goal in goals if goal.is_cost]
         for goal in quality:
             validation, test = one.spread(goal.name, "validation"), one.spread(goal.name, "test")
             searched = trial.metrics.get(goal.name) if trial else None
             places = numbers.decimals([v for v in (searched, test.mean) if v is not None])
-            row += [numbers.fixed(searched, places), _spread(validation, places), f"<b>{_spread(test, places)}</b>"]
+            row += [numbers.fixed(searched, places), spread(validation, places), f"<b>{spread(test, places)}</b>"]
             row.append(numbers.fixed(one.drop(goal), places).replace("-", "−"))
         row += [_seeds(one), f"{share[one.number]:.0%}"]
         rows.append(row)
-    return _table("Retrained candidates", headings, rows, [one.number for one in confirmation.candidates])
+    return table("Retrained candidates", headings, rows, [one.number for one in confirmation.candidates])
 
 
 def families_table(front: Front) -> str:
     """The families against each other; the best of each size in bold."""
     found = compare(front.record, front.candidates, front.members, front.decision)
-    headings = [_head(front.decision or "family"), _head("candidates", True), _head("complete", True)]
-    headings.append(_head("on frontier", True))
+    headings = [head(front.decision or "family"), head("candidates", True), head("complete", True)]
+    headings.append(head("on frontier", True))
     name = numbers.spoken(found.quality.name) if found.quality else ""
     columns: list[list[float | None]] = []
     if found.quality is not None:
-        headings.append(_head(f"best {name}", True))
-        headings += [_head(f"≤ {numbers.short(bound)}", True) for bound in found.bounds]
+        headings.append(head(f"best {name}", True))
+        headings += [head(f"≤ {numbers.short(bound)}", True) for bound in found.bounds]
         columns = [[row.best for row in found.rows]]
         columns += [[row.by_size[i] for row in found.rows] for i in range(len(found.bounds))]
     places = numbers.decimals([value for values in columns for value in values if value is not None])
@@ -136,11 +135,11 @@ def families_table(front: Front) -> str:
     ]
     rows = []
     for i, row in enumerate(found.rows):
-        label = _dot(i) + escape(row.name)
+        label = dot(i) + escape(row.name)
         rows.append(
             [label, f"{row.proposed:,}", f"{row.complete:,}", f"{row.members:,}", *(column[i] for column in cells)]
         )
-    return _table(f"Families, and their best {name} within bounds on {numbers.spoken(found.size)}", headings, rows)
+    return table(f"Families, and their best {name} within bounds on {numbers.spoken(found.size)}", headings, rows)
 
 
 def outcomes(record: StudyRecord) -> str:
@@ -162,7 +161,7 @@ def outcomes(record: StudyRecord) -> str:
         for trial in groups[state]:
             messages.setdefault(trial.message or "no message", []).append(trial)
         for message, trials in sorted(messages.items(), key=lambda item: -len(item[1])):
-            some = " ".join(_open(trial.number) for trial in trials[:6]) + (" …" if len(trials) > 6 else "")
+            some = " ".join(opener(trial.number) for trial in trials[:6]) + (" …" if len(trials) > 6 else "")
             took = numbers.duration(sum(trial.seconds for trial in trials))
             rows.append([escape(outcome(state)), str(len(trials)), took, f"<code>{escape(message)}</code>", some])
     html += _spent(record)
@@ -171,8 +170,8 @@ def outcomes(record: StudyRecord) -> str:
         html += f'<p class="aside">Proposals that never became candidates: {unmade}.</p>'
     if not rows:
         return html + '<p class="aside">No candidate failed.</p>' + _rungs(record)
-    headings = [_head("failure"), _head("count", True), _head("time", True), _head("what it says"), _head("candidates")]
-    return html + "<h3>Failures by kind</h3>" + _table("Failures by kind", headings, rows) + _rungs(record)
+    headings = [head("failure"), head("count", True), head("time", True), head("what it says"), head("candidates")]
+    return html + "<h3>Failures by kind</h3>" + table("Failures by kind", headings, rows) + _rungs(record)
 
 
 def _spent(record: StudyRecord) -> str:
@@ -181,8 +180,8 @@ def _spent(record: StudyRecord) -> str:
     if not found:
         return ""
     measured = sources(found)
-    headings = [_head("outcome"), _head("candidates", True), _head("time", True), _head("share of time", True)]
-    headings += [_head(f"energy, {SOURCES.get(source, source)}", True) for source in measured]
+    headings = [head("outcome"), head("candidates", True), head("time", True), head("share of time", True)]
+    headings += [head(f"energy, {SOURCES.get(source, source)}", True) for source in measured]
     whole = together(found)
     rows = []
     for one in [*found, whole] if len(found) > 1 else found:
@@ -191,7 +190,7 @@ def _spent(record: StudyRecord) -> str:
         row = [name, f"{one.candidates:,}", numbers.duration(one.seconds), share]
         rows.append([*row, *(energy_of(one, source) for source in measured)])
     said = _ENERGY if measured else "Energy was not measured: the machine did not say what it drew."
-    return "<h3>What they took</h3>" + _table("What they took", headings, rows) + f'<p class="aside">{said}</p>'
+    return "<h3>What they took</h3>" + table("What they took", headings, rows) + f'<p class="aside">{said}</p>'
 
 
 _ENERGY = (
@@ -205,7 +204,7 @@ def _rungs(record: StudyRecord) -> str:
     found = rung_correlations(record)
     if not found:
         return ""
-    headings = [_head("objective"), *(_head(name, True) for name in ("rung", "rank correlation", "candidates"))]
+    headings = [head("objective"), *(head(name, True) for name in ("rung", "rank correlation", "candidates"))]
     rows = [
         [escape(numbers.spoken(one.objective)), str(one.rung), f"{one.rho:.2f}".replace("-", "−"), str(one.n)]
         for one in found
@@ -213,24 +212,24 @@ def _rungs(record: StudyRecord) -> str:
     words = warning(found)
     said = f'<p class="aside"><b>Warning:</b> {escape(words)}.</p>' if words else ""
     title = "How the rungs predict the end (Spearman, candidates trained to the end)"
-    return f"<h3>{title}</h3>" + _table(title, headings, rows) + said
+    return f"<h3>{title}</h3>" + table(title, headings, rows) + said
 
 
 def published_table(published: Sequence[PublishedPoint]) -> str:
     """The published figures, each with its source."""
     names = dict.fromkeys(name for one in published for name in one.values)
-    headings = [_head("model"), *(_head(numbers.spoken(name), True) for name in names), _head("source"), _head("note")]
+    headings = [head("model"), *(head(numbers.spoken(name), True) for name in names), head("source"), head("note")]
     columns = [numbers.column([one.values.get(name) for one in published], 3) for name in names]
     rows = []
     for i, one in enumerate(published):
         label = f'{escape(one.label)} <i class="tag">{LABEL}</i>'
         rows.append([label, *(column[i] for column in columns), escape(one.source), escape(one.note)])
-    return _table("Published figures", headings, rows)
+    return table("Published figures", headings, rows)
 
 
 def origin(record: StudyRecord, provenance: Mapping[str, Any]) -> str:
     """Where the numbers come from: versions, the experiment, the space."""
-    pairs = "".join(f"<div><dt>{escape(str(k))}</dt><dd>{escape(_word(v))}</dd></div>" for k, v in provenance.items())
+    pairs = "".join(f"<div><dt>{escape(str(k))}</dt><dd>{escape(word(v))}</dd></div>" for k, v in provenance.items())
     html = f'<dl class="pairs">{pairs}</dl>' if pairs else ""
     experiment = record.experiment_text or json.dumps(record.experiment, indent=2, default=str, ensure_ascii=False)
     for title, text in (("Experiment", experiment), ("Search space", record.space_text)):
@@ -247,46 +246,14 @@ def legend(record: StudyRecord) -> str:
         return ""
     counts = [sum(family_of(trial, decision) == name for trial in record.trials) for name in names]
     return "".join(
-        f'<button type="button" data-family="{i}" aria-pressed="true">{_dot(i)}{escape(name)} <small>{count:,}</small></button>'
+        f'<button type="button" data-family="{i}" aria-pressed="true">{dot(i)}{escape(name)} <small>{count:,}</small></button>'
         for i, (name, count) in enumerate(zip(names, counts, strict=True))
     )
 
 
-def _table(caption: str, headings: Sequence[str], rows: Iterable[Sequence[str]], opens: Sequence[int] = ()) -> str:
-    """A table in a box that scrolls sideways; row i opens candidate `opens[i]`."""
-    right = ["class=n" in heading for heading in headings]
-    body = []
-    for i, row in enumerate(rows):
-        cells = "".join(f"<td{' class=n' if n else ''}>{cell}</td>" for cell, n in zip(row, right, strict=True))
-        body.append(f"<tr data-row={opens[i]}>{cells}</tr>" if opens else f"<tr>{cells}</tr>")
-    return (
-        f'<div class="table"><table><caption>{escape(caption)}</caption>'
-        f"<thead><tr>{''.join(headings)}</tr></thead><tbody>{''.join(body)}</tbody></table></div>"
-    )
-
-
-def _head(text: str, number: bool = False, strong: bool = False) -> str:
-    return f"<th scope=col{' class=n' if number else ''}>{f'<b>{escape(text)}</b>' if strong else escape(text)}</th>"
-
-
-def _open(number: int, label: str = "") -> str:
-    return f'<button type="button" class="link" data-open="{number}">{escape(label) or number}</button>'
-
-
-def _dot(family: int) -> str:
-    return f'<i class="dot" style="--c:var(--f{family})"></i>'
-
-
 def _family(front: Front, trial: TrialRecord) -> str:
     names = families(front.record, front.decision)
-    return _dot(names.index(front.family(trial))) + escape(front.family(trial))
-
-
-def _spread(spread: Spread, places: int) -> str:
-    if not spread.n:
-        return numbers.DASH
-    mean = numbers.fixed(spread.mean, places)
-    return mean if math.isnan(spread.std) else f"{mean} <small>± {numbers.fixed(spread.std, places)}</small>"
+    return dot(names.index(front.family(trial))) + escape(front.family(trial))
 
 
 def _seeds(one: Confirmed) -> str:
@@ -311,15 +278,5 @@ def _named(setting: object, key: str) -> str:
     """A setting as its name and what else it says: `{"name": "nsga2", "population": 20}` is `nsga2 (population 20)`."""
     if not isinstance(setting, Mapping):
         return "" if setting is None else str(setting)
-    rest = ", ".join(f"{name} {_word(value)}" for name, value in setting.items() if name != key and value is not None)
+    rest = ", ".join(f"{name} {word(value)}" for name, value in setting.items() if name != key and value is not None)
     return " ".join(part for part in (str(setting.get(key, "")), f"({rest})" if rest else "") if part)
-
-
-def _word(value: object) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, float):
-        return f"{value:.4g}"
-    if isinstance(value, (list, tuple)):
-        return ", ".join(map(_word, value))
-    return value if isinstance(value, str) else json.dumps(value, default=str)
