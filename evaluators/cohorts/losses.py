@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -45,61 +46,61 @@ class Losses:
 
 
 class CrossEntropyLosses(Losses):
-    """Classification, all members at once in `(classes, batch, members)`, so that no reduction runs over a short last axis."""
+    """Classification, all members at once: their logits are `(members, classes, batch)` in memory."""
 
     def __init__(self, criterion: CrossEntropy, outputs: Value, target: Tensor, smoothing: Sequence[float]) -> None:
         super().__init__(criterion, outputs, target, smoothing)
         batch, count, classes = outputs.batch, len(outputs), criterion.n_classes
-        self.logits = outputs.tensor.view(batch, count, classes).permute(2, 0, 1)
-        self.grown = outputs.gradient.tensor.view(batch, count, classes).permute(2, 0, 1)
-        self.log_p = self.logits.new_empty(classes, batch, count)
-        self.p = torch.empty_like(self.log_p)
-        self.right = self.log_p.new_zeros(classes, batch, 1)  # 1 at the targets
-        self.ones = torch.ones_like(self.right[:1])
-        self.smooth = torch.tensor(self.smoothing, dtype=self.log_p.dtype, device=self.log_p.device)
-        self.sharp = 1 - self.smooth
+        logits, grown = (value.memory.view(count, classes, batch) for value in (outputs, outputs.gradient))
+        log_p = torch.empty_like(logits)
+        shares = logits.new_zeros(1, classes, batch)  # −1 / batch at the targets
+        share = logits.new_full((1, 1, batch), -1 / batch)
+        self.calls: list[Callable[[], object]] = [
+            partial(torch._log_softmax, logits, 1, False, out=log_p),
+            partial(torch.exp, log_p, out=grown),
+            shares.zero_,
+            partial(shares.scatter_, 1, self.target.view(1, 1, batch), share),
+            partial(torch.mv, log_p.view(count, -1), shares.view(-1), out=self.now),
+        ]
+        if any(self.smoothing):
+            smooth = logits.new_tensor(self.smoothing)
+            own, even = logits.new_empty(logits.shape), smooth / (classes * batch)
+            self.calls += [
+                partial(torch.mul, shares, (1 - smooth).view(-1, 1, 1), out=own),
+                partial(own.sub_, even.view(-1, 1, 1)),
+                partial(log_p.mul_, own),
+                partial(torch.sum, log_p, (1, 2), out=self.now),
+            ]
+            shares = own
+        self.calls += [partial(torch.add, shares, grown, alpha=1 / batch, out=grown), partial(self.sum.add_, self.now)]
 
     def step(self) -> None:
-        classes, batch, count = self.log_p.shape
-        self.p.copy_(self.logits)
-        torch._log_softmax(self.p, 0, False, out=self.log_p)
-        torch.exp(self.log_p, out=self.p)
-        self.right.zero_().scatter_(0, self.target.view(1, batch, 1), self.ones)
-        torch.mv(self.log_p.view(-1, count).t(), self.right.view(-1), out=self.now)
-        if any(self.smoothing):
-            self.now.mul_(self.sharp).addcmul_(self.log_p.sum((0, 1)), self.smooth, value=1 / classes)
-            self.p.addcmul_(self.right, self.sharp, value=-1).sub_(self.smooth / classes)
-        else:
-            self.p.sub_(self.right)
-        self.now.div_(-batch)
-        torch.mul(self.p, 1 / batch, out=self.grown)
-        self.sum += self.now
+        for call in self.calls:
+            call()
 
 
 class SquaredErrorLosses(Losses):
-    """Regression and reconstruction: one difference for all members, `(batch, members, numbers)`."""
+    """Regression and reconstruction: one difference for all members, `(members, numbers, batch)`."""
 
     def __init__(self, criterion: Criterion, outputs: Value, target: Tensor, smoothing: Sequence[float]) -> None:
         super().__init__(criterion, outputs, target, smoothing)
         batch, count = outputs.batch, len(outputs)
-        self.results = outputs.tensor.view(batch, count, -1)
-        self.grown = outputs.gradient.tensor.view(batch, count, -1)
-        self.wanted = target.view(batch, 1, -1)
+        self.results, self.grown = (value.memory.view(count, -1, batch) for value in (outputs, outputs.gradient))
+        self.wanted = self.target.view(batch, -1).t()
 
     def step(self) -> None:
         torch.sub(self.results, self.wanted, out=self.grown)
-        numbers = self.grown.shape[0] * self.grown.shape[2]
-        torch.div(self.grown.square().sum((0, 2)), numbers, out=self.now)
+        numbers = self.wanted.numel()
+        torch.div(self.grown.square().sum((1, 2)), numbers, out=self.now)
         self.grown.mul_(2 / numbers)
         self.sum += self.now
 
 
 def make_losses(criterion: Criterion, outputs: Value, target: Tensor, smoothing: Sequence[float]) -> Losses:
     """The losses of `criterion`; those that have no form of their own here take torch's gradients, member by member."""
-    flat = outputs.side and all(len(shape) == 1 for shape in outputs.shapes) and len(set(outputs.shapes)) == 1
-    if flat and type(criterion) is CrossEntropy and outputs.shapes[0] == (criterion.n_classes,):
+    alike = outputs.turned and len(set(outputs.shapes)) == 1
+    if alike and type(criterion) is CrossEntropy and outputs.shapes[0] == (criterion.n_classes,):
         return CrossEntropyLosses(criterion, outputs, target, smoothing)
-    numbers = target[0].numel()
-    if flat and type(criterion) in (SquaredError, Reconstruction) and outputs.shapes[0] == (numbers,):
+    if alike and type(criterion) in (SquaredError, Reconstruction) and outputs.shapes[0] == (target[0].numel(),):
         return SquaredErrorLosses(criterion, outputs, target, smoothing)
     return Losses(criterion, outputs, target, smoothing)

@@ -20,12 +20,13 @@ class Value:
     """The tensors of some members, each `(batch, *shape)` with a shape of its own.
 
     Members whose shapes agree but for the last axis lie side by side along that axis: `tensor` is `(batch, …, Σ last)`.
-    Otherwise one lies behind the other, and `tensor` is flat. Element by element, one call on `tensor` serves all.
+    Where that is their only axis, its memory has features first and samples last, so that every member's stretch, and that
+    of neighbors, is dense whatever the widths. Otherwise one lies behind the other, and `tensor` is flat.
 
     Args:
         shapes: of the members' samples.
         batch: samples.
-        tensor: the block; allocated where it is None.
+        memory: the block; allocated where it is None.
         like: gives dtype and device of what is allocated.
         shared: all members see the same tensor, which is `tensor`.
         pool: where the memory of the gradient comes from and returns to; None: it has its own.
@@ -37,7 +38,7 @@ class Value:
         batch: int,
         *,
         like: Tensor,
-        tensor: Tensor | None = None,
+        memory: Tensor | None = None,
         shared: bool = False,
         pool: Pool | None = None,
     ) -> None:
@@ -49,14 +50,23 @@ class Value:
         self.written = [False] * len(self.shapes)
         widths = [shape[-1] if self.side else batch * prod(shape) for shape in self.shapes]
         self._offsets = [0, *accumulate(widths)]
-        if tensor is None:
+        if memory is None:
             whole = self.shapes[0] if shared else (*self.shapes[0][:-1], self._offsets[-1])
             size = (batch, *whole) if shared or self.side else (self._offsets[-1],)
-            tensor = torch.zeros(size, dtype=like.dtype, device=like.device)
-        self.tensor = tensor
+            memory = torch.zeros(size[::-1] if self.turned else size, dtype=like.dtype, device=like.device)
+        self.memory = memory
 
     def __len__(self) -> int:
         return len(self.shapes)
+
+    @property
+    def turned(self) -> bool:
+        """Whether memory has features first: `tensor` is `(batch, Σ last)`, its memory `(Σ last, batch)`."""
+        return self.side and len(self.shapes[0]) == 1
+
+    @cached_property
+    def tensor(self) -> Tensor:
+        return self.memory.t() if self.turned else self.memory
 
     @cached_property
     def parts(self) -> list[Tensor]:
@@ -85,8 +95,10 @@ class Value:
         if (low, high) == (0, len(self)):
             return self
         start, end = self._offsets[low], self._offsets[high]
-        tensor = self.tensor if self.shared else self.tensor[..., start:end] if self.side else self.tensor[start:end]
-        part = Value(self.shapes[low:high], self.batch, like=self.tensor, tensor=tensor, shared=self.shared)
+        memory = self.memory
+        if not self.shared:
+            memory = memory[..., start:end] if self.side and not self.turned else memory[start:end]
+        part = Value(self.shapes[low:high], self.batch, like=memory, memory=memory, shared=self.shared)
         part.side = self.side
         if self.side:
             part._offsets = [0, *accumulate(shape[-1] for shape in part.shapes)]
@@ -102,8 +114,8 @@ class Value:
         """Where the gradient with respect to these tensors is gathered, laid out like them."""
         root = self._root
         if root._gradient is None:
-            memory = None if root.pool is None else root.pool.take(root.tensor)
-            root._gradient = Value(root.shapes, root.batch, like=root.tensor, tensor=memory)
+            memory = None if root.pool is None else root.pool.take(root.memory)
+            root._gradient = Value(root.shapes, root.batch, like=root.memory, memory=memory)
             root._gradient.side = root.side
         return root._gradient.slice(self._low, self._low + len(self))
 
@@ -122,7 +134,7 @@ class Value:
         if self.pool is not None and self._gradient is not None:
             self._gradient.holders -= 1
             if self._gradient.holders == 0:
-                self.pool.give(self._gradient.tensor)
+                self.pool.give(self._gradient.memory)
 
     def claim(self) -> list[bool]:
         """For each member, whether its gradient holds something already; from now on it does."""
@@ -159,16 +171,18 @@ class Pool:
 def together(*values: Value) -> list[tuple[Tensor, ...]]:
     """The fewest tuples of tensors on which a computation element by element must be called, so that all members are served.
 
+    Axes are in the order of memory.
+
     >>> x, y = (Value([(2,), (3,)], 4, like=torch.zeros(())) for _ in range(2))
     >>> [tuple(one.shape) for one in together(x, y)[0]]
-    [(4, 5), (4, 5)]
+    [(5, 4), (5, 4)]
     """
     first = values[0]
     alike = all(
         (value.shared, value.side, value.shapes) == (first.shared, first.side, first.shapes) for value in values
     )
     if alike:
-        return [tuple(value.tensor for value in values)]
+        return [tuple(value.memory for value in values)]
     return list(zip(*(value.parts for value in values), strict=True))
 
 

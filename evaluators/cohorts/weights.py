@@ -94,10 +94,16 @@ class Slot:
         first, last = low - self.low, high - self.low
         if (first, last) == (0, len(self.shapes)):
             return self
+        whole, gradient = (
+            None if one is None else self.part_of(one, first, last) for one in (self.whole, self.gradient)
+        )
+        assert whole is not None
+        return Slot(low, self.names[first:last], self.shapes[first:last], whole, gradient, self.tied)
+
+    def part_of(self, memory: Tensor, first: int, last: int) -> Tensor:
+        """From its member at place `first` to before that at `last`, of memory laid out like `whole`."""
         ends = [0, *accumulate(map(prod, self.shapes))]
-        stretch = slice(ends[first], ends[last])
-        gradient = None if self.gradient is None else self.gradient[stretch]
-        return Slot(low, self.names[first:last], self.shapes[first:last], self.whole[stretch], gradient, self.tied)
+        return memory[ends[first] : ends[last]]
 
 
 def _cut(whole: Tensor, shapes: Sequence[tuple[int, ...]]) -> list[Tensor]:

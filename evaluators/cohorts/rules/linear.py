@@ -1,14 +1,19 @@
-"""Linear maps: along the last axis one product for members with a common input, one for each member otherwise."""
+"""Linear maps: along the last axis one product for members with a common input, one for neighbors of equal sizes otherwise."""
 
 from __future__ import annotations
 
 from functools import partial
+from itertools import accumulate, groupby, pairwise
 from math import sqrt
+from typing import NamedTuple
 
 import torch
+from torch import Tensor
 
-from evaluators.cohorts.rules.base import Calls, Made, Site, summed
+from evaluators.cohorts.rules.base import Call, Calls, Made, Site, summed
 from evaluators.cohorts.rules.mixing import mixed
+from evaluators.cohorts.values import Value
+from evaluators.cohorts.weights import Slot
 
 
 def linear(site: Site) -> Made | None:
@@ -29,39 +34,74 @@ def ntk_linear(site: Site) -> Made | None:
 def _linear(site: Site, factors: list[float]) -> Made:
     x, y = site.inputs[0], site.output
     weight, bias = site.weights["weight"], site.weights.get("bias")
-    one_product = x.shared and y.side
-    if one_product:
-        stacked = weight.whole.view(-1, weight.shapes[0][1])
-        lefts, rights, outs = [x.rows], [stacked.t()], [y.rows]
-        biases = [None if bias is None else bias.whole]
-    else:
-        lefts, rights, outs = x.part_rows, [part.t() for part in weight.parts], y.part_rows
-        biases = [None] * len(site) if bias is None else list(bias.parts)
-    forward: Calls = [
-        partial(torch.addmm, out if b is None else b, left, right, beta=b is not None, alpha=factor, out=out)
-        for left, right, out, b, factor in zip(lefts, rights, outs, biases, factors, strict=False)
-    ]
+    runs = _runs(site)
+    maps = [run.matrices(weight, weight.whole) for run in runs]
+    given, made = ([run.columns(value) for run in runs] for value in (x, y))
+    forward: Calls = []
+    for run, matrix, right, out in zip(runs, maps, given, made, strict=True):
+        term = None if bias is None else run.matrices(bias, bias.whole)
+        forward.append(_product(out, matrix, right, factors[run.low], term))
 
     def backward() -> Calls:
         calls: Calls = []
-        rows = [y.gradient.rows] if one_product else y.gradient.part_rows
+        grown = [run.columns(y.gradient) for run in runs]
         if weight.gradient is not None:
-            grown = [weight.gradient.view(stacked.shape)] if one_product else weight.gradients
-            calls += [
-                partial(torch.addmm, out, row.t(), left, beta=weight.tied, alpha=factor, out=out)
-                for out, row, left, factor in zip(grown, rows, lefts, factors, strict=False)
-            ]
+            for run, left, right in zip(runs, grown, given, strict=True):
+                out = run.matrices(weight, weight.gradient)
+                calls.append(_product(out, left, right.mT, factors[run.low], out if weight.tied else None))
         if bias is not None and bias.gradient is not None:
             whole = [(y.gradient.rows, bias.gradient)]
             parts = zip(y.gradient.part_rows, bias.gradients, strict=True)
-            calls += [summed(row, (0,), out, bias.tied) for row, out in (whole if y.side else parts)]
+            calls += [summed(rows, (0,), out, bias.tied) for rows, out in (whole if y.side else parts)]
         into = site.gradient()
         if into is not None:
             calls += into.before
-            calls += [
-                into.product(i, row, part, factor)
-                for i, (row, part, factor) in enumerate(zip(y.gradient.part_rows, weight.parts, factors, strict=True))
-            ]
+            for run, matrix, right in zip(runs, maps, grown, strict=True):
+                out = run.columns(into.value)
+                calls.append(_product(out, matrix.mT, right, factors[run.low], out if into.holds else None))
         return calls
 
     return forward, backward
+
+
+class _Run(NamedTuple):
+    """Members `low` to before `high` that one product serves, `products` of them by one call; on a common input one product is enough."""
+
+    low: int
+    high: int
+    products: int
+
+    def matrices(self, slot: Slot, memory: Tensor) -> Tensor:
+        """Their part of `memory`, which is laid out like the slot: `(products, o, i)`, without the first axis where it is 1."""
+        part = slot.part_of(memory, self.low, self.high)
+        return self._cut(part.view(-1, *slot.shapes[self.low][1:] or (1,)))
+
+    def columns(self, value: Value) -> Tensor:
+        """Their part of a value, features first: `(products, features, rows)`, likewise."""
+        if value.shared or self.high == self.low + 1:
+            return value.part_rows[self.low].t()
+        return self._cut(value.slice(self.low, self.high).rows.t())
+
+    def _cut(self, whole: Tensor) -> Tensor:
+        return whole if self.products == 1 else torch.unflatten(whole, 0, (self.products, -1))
+
+
+def _runs(site: Site) -> list[_Run]:
+    x, y = site.inputs[0], site.output
+    if x.shared and y.side:
+        return [_Run(0, len(site), 1)]
+    sizes = enumerate(site.weights["weight"].shapes)
+    alike = groupby(sizes, lambda one: one[1] if x.turned and y.turned else one[0])
+    ends = accumulate((len(list(members)) for _, members in alike), initial=0)
+    return [_Run(low, high, high - low) for low, high in pairwise(ends)]
+
+
+def _product(out: Tensor, left: Tensor, right: Tensor, factor: float, term: Tensor | None) -> Call:
+    """The call that puts `factor` times the product of matrices in `out`, and adds `term` where there is one."""
+    many = out.ndim == 3
+    if term is None and factor == 1:
+        return partial(torch.bmm if many else torch.mm, left, right, out=out)
+    start = out if term is None else term
+    return partial(
+        torch.baddbmm if many else torch.addmm, start, left, right, beta=term is not None, alpha=factor, out=out
+    )
