@@ -25,7 +25,7 @@ class Knowledge:
         self.goal = goal
         self.rungs = make_rungs(parse_stopping(settings.stopping, settings.budget), goal.objectives)
         self.mirror = Mirror(reached=self.rungs.reached, budget=next(iter(settings.budget.values()), math.inf))
-        sampler = make_sampler(settings.sampler, space, goal)
+        sampler = make_sampler(settings.sampler, space, goal, self.rungs.stopping.rungs)
         self.proposals = Proposals(space, goal, sampler, self.mirror, settings.recipe, settings.seed)
 
     def read_back(self, entry: Entry) -> None:

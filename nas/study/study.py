@@ -126,8 +126,8 @@ class Study:
         )
         if settings.lineage:
             directories.read_settings(settings.lineage)
-        make_sampler(settings.sampler, space, goal)
-        make_rungs(parse_stopping(stopping, budget), goal.objectives)
+        rungs = make_rungs(parse_stopping(stopping, budget), goal.objectives)
+        make_sampler(settings.sampler, space, goal, rungs.stopping.rungs)
         snapshots = {"space.yaml": space.text, **space.operator_files}
         if experiment:
             snapshots["experiment.yaml"] = experiment

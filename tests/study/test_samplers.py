@@ -1,4 +1,4 @@
-"""Every sampler on every space: valid proposals, repeatable, and better than chance where there is something to learn."""
+"""Samplers: their settings, how decisions pass through Optuna, and better than chance where there is something to learn."""
 
 from __future__ import annotations
 
@@ -22,8 +22,7 @@ from nas.study.candidate import Outcome
 from nas.study.distributions import distribution, from_optuna, to_optuna
 from nas.study.objectives import Goal
 from nas.study.parameters import Parameters, domain_from_json, domain_to_json, genotype_of
-from nas.study.samplers import SAMPLERS, make_sampler, parse_sampler, unlimited
-from nas.study.samplers.plain import N_LISTED, rough_size
+from nas.study.samplers import make_sampler, parse_sampler, unlimited
 from nas.study.samplers.view import Groups
 
 GOAL = Goal.parse(["maximize accuracy", "minimize params"], [], ["accuracy"])
@@ -37,31 +36,6 @@ DOMAINS: list[Domain] = [
 
 def named(name: str) -> dict[str, Any]:
     return {"name": name, **QUICK.get(name, {})}
-
-
-@pytest.mark.parametrize("space", sorted(toys.SPACES))
-@pytest.mark.parametrize("name", sorted(SAMPLERS))
-def test_every_sampler_on_every_toy(tmp_path: Path, name: str, space: str) -> None:
-    made = toys.SPACES[space]()
-    entry = SAMPLERS[name]
-    if (entry.flat_only and not made.is_flat) or (entry.finite_only and rough_size(made) > 10 * N_LISTED):
-        with pytest.raises(ExperimentError, match=f"the sampler `{name}`"):
-            create(tmp_path, made, sampler=named(name))
-        return
-    records = []
-    for take in "ab":
-        with create(tmp_path / take, made, sampler=named(name), trials=8 if name == "gp" else 15) as study:
-            records.append(run(study).record().trials)
-    assert [trial.genotype for trial in records[0]] == [trial.genotype for trial in records[1]]
-    for trial in records[0]:
-        assert made.replay(trial.genotype).digest == trial.digest
-
-
-@pytest.mark.parametrize("space", ["residual-mlp", "families", "grammar"])
-@pytest.mark.parametrize("name", unlimited())
-def test_every_sampler_on_shipped_spaces(tmp_path: Path, name: str, space: str) -> None:
-    with create(tmp_path, load_space(space), sampler=named(name), trials=12) as study:
-        assert run(study).n_finished == 12
 
 
 @pytest.mark.parametrize("domain", DOMAINS, ids=str)
@@ -115,7 +89,7 @@ def test_groups_are_those_of_optuna() -> None:
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ("tpee", "there is no sampler `tpee` among random, tpe, nsga2, gp, grid; did you mean `tpe`"),
+        ("tpee", "there is no sampler `tpee` among .*; did you mean `tpe`"),
         ({"population": 5}, "`sampler` is a name or"),
         (3, "`sampler` is a name or"),
         ({"name": "random", "seed": 1}, "the sampler `random` takes no settings, not `seed`"),
@@ -133,7 +107,7 @@ def test_wrong_settings(settings: Any, message: str) -> None:
 
 
 def test_a_clear_word_where_a_sampler_cannot_be_used() -> None:
-    free = "take one of random, tpe, nsga2"
+    free = f"take one of {', '.join(unlimited())}"
     with pytest.raises(ExperimentError, match=f"`gp` models only decisions that every design has, .* {free}"):
         make_sampler("gp", toys.grammar(), GOAL)  # type: ignore[arg-type]
     with pytest.raises(ExperimentError, match="`grid` goes through every design in order, and `flat` has no end"):

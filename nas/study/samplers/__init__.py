@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from nas.errors import ExperimentError, nearest
@@ -44,6 +44,36 @@ def _nsga2(space: Space, goal: Goal, settings: Mapping[str, Any]) -> Sampler:
     return Nsga2(space, goal, settings)
 
 
+def _nsga3(space: Space, goal: Goal, settings: Mapping[str, Any]) -> Sampler:
+    from nas.study.samplers.nsga3 import Nsga3
+
+    return Nsga3(space, goal, settings)
+
+
+def _evolution(space: Space, goal: Goal, settings: Mapping[str, Any]) -> Sampler:
+    from nas.study.samplers.evolution import Evolution
+
+    return Evolution(space, goal, settings)
+
+
+def _local_search(space: Space, goal: Goal, settings: Mapping[str, Any]) -> Sampler:
+    from nas.study.samplers.neighbours import LocalSearch
+
+    return LocalSearch(space, goal, settings)
+
+
+def _tabu(space: Space, goal: Goal, settings: Mapping[str, Any]) -> Sampler:
+    from nas.study.samplers.neighbours import Tabu
+
+    return Tabu(space, goal, settings)
+
+
+def _bohb(space: Space, goal: Goal, settings: Mapping[str, Any]) -> Sampler:
+    from nas.study.samplers.bohb import Bohb
+
+    return Bohb(space, goal, settings)
+
+
 def _tpe(space: Space, goal: Goal, settings: Mapping[str, Any]) -> Sampler:
     from nas.study.samplers.tpe import Tpe
 
@@ -56,11 +86,24 @@ def _gp(space: Space, goal: Goal, settings: Mapping[str, Any]) -> Sampler:
     return Gp(space, goal, settings)
 
 
+def _frontier(space: Space, goal: Goal, settings: Mapping[str, Any]) -> Sampler:
+    from nas.study.samplers.frontier import Frontier
+
+    return Frontier(space, goal, settings)
+
+
 _STARTUP = Setting(10, "results at random before it starts to model", 1)
+_CROSSOVER = Setting(0.5, "share of children that have two parents", 0, 1)
 
 SAMPLERS: dict[str, SamplerEntry] = {
     entry.name: entry
     for entry in (
+        SamplerEntry(
+            "frontier",
+            "Models quality over decisions, graph and costs, and knows costs exactly; for every space; the best first choice.",
+            _frontier,
+            {"startup": _STARTUP},
+        ),
         SamplerEntry("random", "Independent draws, as the space's weights and scales say.", _random),
         SamplerEntry(
             "tpe",
@@ -74,8 +117,52 @@ SAMPLERS: dict[str, SamplerEntry] = {
             _nsga2,
             {
                 "population": Setting(12, "parents kept, and results at random before the first child", 2),
-                "crossover": Setting(0.5, "share of children that have two parents", 0, 1),
+                "crossover": _CROSSOVER,
             },
+        ),
+        SamplerEntry(
+            "nsga3",
+            "As nsga2, spread over reference directions instead of by crowding: for three objectives and more.",
+            _nsga3,
+            {
+                "population": Setting(24, "parents kept, and results at random before the first child", 2),
+                "crossover": _CROSSOVER,
+            },
+            n_objectives=2,
+        ),
+        SamplerEntry(
+            "evolution",
+            "Regularized evolution: mutations of the winners of tournaments in a population that ages.",
+            _evolution,
+            {
+                "population": Setting(32, "the last results, of which parents are taken", 2),
+                "tournament": Setting(8, "how many of them are drawn for one parent", 1),
+            },
+        ),
+        SamplerEntry(
+            "local-search",
+            "Unknown neighbours of the frontier, one decision away; a new start at random where there are none.",
+            _local_search,
+            {"startup": Setting(10, "results at random before it starts", 1)},
+        ),
+        SamplerEntry(
+            "tabu",
+            "A walk to the best of some neighbours, even if worse, that leaves decisions alone which it has just changed.",
+            _tabu,
+            {
+                "neighbourhood": Setting(8, "neighbours that are tried before a move", 1),
+                "tenure": Setting(5, "moves for which a changed decision is left alone", 0),
+            },
+        ),
+        SamplerEntry(
+            "bohb",
+            "tpe on the values at the highest rung that enough candidates reached: for `stopping: hyperband`.",
+            _bohb,
+            {
+                "startup": _STARTUP,
+                "random": Setting(0.33, "share of proposals at random", 0, 1),
+            },
+            needs_rungs=True,
         ),
         SamplerEntry(
             "gp",
@@ -116,14 +203,22 @@ def parse_sampler(settings: str | Mapping[str, Any]) -> tuple[SamplerEntry, dict
 
 
 def unlimited() -> list[str]:
-    """Samplers that serve every space."""
-    return [entry.name for entry in SAMPLERS.values() if not entry.flat_only and not entry.finite_only]
+    """Samplers that serve every space and every goal."""
+    return [
+        entry.name
+        for entry in SAMPLERS.values()
+        if not (entry.flat_only or entry.finite_only or entry.needs_rungs) and entry.n_objectives == 1
+    ]
 
 
-def make_sampler(settings: str | Mapping[str, Any], space: Space, goal: Goal) -> Sampler:
+def make_sampler(
+    settings: str | Mapping[str, Any], space: Space, goal: Goal, rungs: Sequence[int] | None = None
+) -> Sampler:
     """The sampler for this space and goal.
 
-    Raises: ExperimentError: the settings are wrong, or this sampler cannot serve this space; says which can.
+    Args:
+        rungs: of the stopping rule, empty where nobody is stopped; None: they come from elsewhere.
+    Raises: ExperimentError: the settings are wrong, or this sampler cannot serve this search; says which can.
     """
     entry, filled = parse_sampler(settings)
     others = f"take one of {', '.join(unlimited())}"
@@ -131,5 +226,15 @@ def make_sampler(settings: str | Mapping[str, Any], space: Space, goal: Goal) ->
         raise ExperimentError(
             f"the sampler `{entry.name}` models only decisions that every design has, and those of `{space.name}` "
             f"depend on one another; on such a space it would draw at random. For this space {others}"
+        )
+    if len(goal.objectives) < entry.n_objectives:
+        raise ExperimentError(
+            f"the sampler `{entry.name}` spreads over at least {entry.n_objectives} objectives, here is "
+            f"{len(goal.objectives)} ({goal.objectives[0]}); {others}"
+        )
+    if entry.needs_rungs and rungs is not None and not rungs:
+        raise ExperimentError(
+            f"the sampler `{entry.name}` learns from rungs, and here nobody is ever stopped; add "
+            f"`stopping: {{rule: hyperband, rungs: [3, 10]}}`, or {others}"
         )
     return entry.make(space, goal, filled)

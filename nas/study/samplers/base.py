@@ -80,6 +80,8 @@ class SamplerEntry:
         settings: what a user may set.
         flat_only: it needs a space whose decisions are all read every time.
         finite_only: it needs a space that can be enumerated.
+        n_objectives: how many it needs at least.
+        needs_rungs: it learns from rungs, so that it needs a stopping rule.
     """
 
     name: str
@@ -88,3 +90,5 @@ class SamplerEntry:
     settings: Mapping[str, Setting] = field(default_factory=dict)
     flat_only: bool = False
     finite_only: bool = False
+    n_objectives: int = 1
+    needs_rungs: bool = False

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -16,6 +15,7 @@ from nas.space.domains import Domain
 from nas.study.candidate import Value
 from nas.study.mirror import Mirror
 from nas.study.samplers.base import Exhausted, Proposal, Sampler
+from nas.study.samplers.population import Known
 
 if TYPE_CHECKING:
     from nas.space import Architecture, Space
@@ -55,14 +55,12 @@ class Grid(Sampler):
             )
         self._designs: Iterator[Architecture] = space.enumerate()
         self._next: Architecture | None = None
-        self._known: set[str] = set()
-        self._n_seen = 0
+        self._known = Known()
 
     def propose(self, mirror: Mirror, seed: int) -> Proposal:
         """The first design that the mirror does not hold; so a resumed grid goes on where it was."""
-        self._known.update(_key(point.genotype) for point in mirror.points[self._n_seen :])
-        self._n_seen = len(mirror.points)
-        while self._next is None or _key(self._next.genotype) in self._known:
+        self._known.update(mirror)
+        while self._next is None or self._next.genotype in self._known:
             self._next = next(self._designs, None)
             if self._next is None:
                 raise Exhausted
@@ -96,7 +94,3 @@ class _Probe:
         if domain.size == math.inf:
             return domain.sample(self._rng)
         return domain.nth(self._rng.randrange(int(domain.size)))
-
-
-def _key(genotype: Mapping[str, Value]) -> str:
-    return json.dumps(dict(genotype), sort_keys=True)
