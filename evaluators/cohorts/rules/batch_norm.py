@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from evaluators.cohorts.rules.base import Calls, Made, Site
+from evaluators.cohorts.values import Value
 from evaluators.cohorts.weights import Slot
 
 _aten = torch.ops.aten
@@ -22,19 +23,18 @@ def batch_norm(site: Site) -> Made | None:
     x, y, eps = site.inputs[0], site.output, float(site.attrs["eps"])  # type: ignore[arg-type]
     whole = x.side and y.side
     weight, bias = site.weights.get("weight"), site.weights.get("bias")
-    mean, spread = site.weights["running_mean"], site.weights["running_var"]
-    forward: Calls = []
-    steps = []
-    for i in range(1 if whole else len(site)):
-        rows, out = (x.rows, y.rows) if whole else (x.part_rows[i], y.part_rows[i])
-        step = _BatchNorm(
-            [rows, out],
-            [_of(slot, i, whole) for slot in (weight, bias, mean, spread)],
-            training=site.training,
-            eps=eps,
-        )
-        steps.append(step)
-        forward.append(step.forward)
+    slots = (weight, bias, site.weights["running_mean"], site.weights["running_var"])
+    kind = _Turned if x.turned and y.turned else _Rows
+
+    def places(value: Value) -> list[Tensor]:
+        """What is one call each, in the order of memory."""
+        return [value.memory] if kind is _Turned else [value.rows] if whole else value.part_rows
+
+    steps = [
+        kind([given, out], [_of(slot, i, whole) for slot in slots], training=site.training, eps=eps)
+        for i, (given, out) in enumerate(zip(places(x), places(y), strict=True))
+    ]
+    forward: Calls = [step.forward for step in steps]
     if site.training:
         forward.append(partial(site.weights["num_batches_tracked"].whole.add_, 1))
 
@@ -42,9 +42,8 @@ def batch_norm(site: Site) -> Made | None:
         into = site.gradient()
         calls: Calls = [] if into is None else list(into.before)
         tied = weight is not None and weight.tied
-        for i, step in enumerate(steps):
-            target = None if into is None else into.value.rows if whole else into.value.part_rows[i]
-            gradient = y.gradient.rows if whole else y.gradient.part_rows[i]
+        targets = [None] * len(steps) if into is None else places(into.value)
+        for i, (step, gradient, target) in enumerate(zip(steps, places(y.gradient), targets, strict=True)):
             outs = (target, _grown(weight, i, whole), _grown(bias, i, whole))
             calls.append(partial(step.backward, gradient, outs, (into is not None and into.holds, tied, tied)))
         return calls
@@ -52,8 +51,45 @@ def batch_norm(site: Site) -> Made | None:
     return forward, backward
 
 
-class _BatchNorm:
-    """One call of torch's batch norm, on dense copies: on rows with gaps it reads past them (torch 2.13)."""
+class _Turned:
+    """Features first. Torch's kernel is slow at sums along the samples and fast at the rest."""
+
+    def __init__(self, memory: list[Tensor], weights: list[Tensor | None], *, training: bool, eps: float) -> None:
+        self.x, self.out = memory
+        self.weights, self.training, self.eps = weights, training, eps
+        self.mean, self.scale = (self.x.new_empty(len(self.x), 1) for _ in range(2))
+        self.squares = torch.empty_like(self.x)
+
+    def forward(self) -> None:
+        x, out, mean, scale, squares = self.x, self.out, self.mean, self.scale, self.squares
+        weight, bias, running_mean, running_var = self.weights
+        assert running_mean is not None and running_var is not None
+        if self.training:
+            torch.mean(x, 1, True, out=mean)
+            running_mean.lerp_(mean[:, 0], MOMENTUM)
+            torch.sub(x, mean, out=out)
+            torch.mul(out, out, out=squares)
+            torch.mean(squares, 1, True, out=scale)
+            samples = x.shape[1]
+            running_var.mul_(1 - MOMENTUM).add_(scale[:, 0], alpha=MOMENTUM * samples / (samples - 1))
+        else:
+            torch.sub(x, running_mean.unsqueeze(1), out=out)
+            scale.copy_(running_var.unsqueeze(1))
+        out.mul_(scale.add_(self.eps).rsqrt_())
+        if weight is not None and bias is not None:
+            out.mul_(weight.unsqueeze(1)).add_(bias.unsqueeze(1))
+
+    def backward(self, gradient: Tensor, outs: tuple[Tensor | None, ...], added: tuple[bool, ...]) -> None:
+        weight, _, running_mean, running_var = self.weights
+        found, *others = _aten.native_batch_norm_backward(
+            gradient.unsqueeze(0), self.x.unsqueeze(0), weight, running_mean, running_var,
+            self.mean[:, 0], self.scale[:, 0], True, self.eps, [out is not None for out in outs],
+        )  # fmt: skip
+        _put([found if outs[0] is None else found[0], *others], outs, added)
+
+
+class _Rows:
+    """Samples first: one call of torch's batch norm, on dense copies: on rows with gaps it reads past them (torch 2.13)."""
 
     def __init__(self, rows: list[Tensor], weights: list[Tensor | None], *, training: bool, eps: float) -> None:
         self.x, self.out = rows

@@ -65,7 +65,7 @@ def _linear(site: Site, factors: list[float]) -> Made:
 
 
 class _Run(NamedTuple):
-    """Members `low` to before `high` that one product serves, `products` of them by one call; on a common input one product is enough."""
+    """Members `low` to before `high` whose products are one call; on a common input they are one product."""
 
     low: int
     high: int
