@@ -25,6 +25,7 @@ COMMANDS = {
     "front": ("results", "the Pareto frontier of a search: table, csv, json, svg, png or pdf"),
     "confirm": ("results", "retrain the frontier with several seeds and open the test split"),
     "report": ("results", "write one offline HTML file about a search"),
+    "compare": ("compare", "several searches side by side: attainment, hypervolume, paired tests over seeds"),
     "dashboard": ("dashboard", "watch a search in Optuna's dashboard, also while it runs"),
     "export": ("results", "write a candidate as plain PyTorch with its weights, verified"),
     "ops": ("operators", "the operators of the language"),
@@ -35,7 +36,7 @@ COMMANDS = {
 }
 
 # They build no space of the user's, so that they need no permission to run the Python files it names.
-WITHOUT_CODE = ("schema", "dashboard", "ops", "spaces", "tasks", "samplers", "stopping")
+WITHOUT_CODE = ("schema", "compare", "dashboard", "ops", "spaces", "tasks", "samplers", "stopping")
 
 _WIDTH = 100
 

@@ -24,7 +24,14 @@ DASH = "—"
 def add_front(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("directory", type=Path, help="of the search")
     parser.add_argument(
-        "-o", "--output", type=Path, metavar="FILE", help="write .csv, .json, .svg, .png or .pdf instead"
+        "-o", "--output", type=Path, metavar="FILE", help="write .csv, .json, .tex, .svg, .png or .pdf instead"
+    )
+    parser.add_argument(
+        "--objective",
+        dest="objectives",
+        action="append",
+        metavar="GOAL",
+        help="the frontier of other objectives than the search had, such as 'minimize macs'; once for each",
     )
     add_json(parser)
     parser.add_argument("--csv", action="store_true", help="comma-separated output")
@@ -33,20 +40,24 @@ def add_front(parser: argparse.ArgumentParser) -> None:
 
 def run_front(options: argparse.Namespace) -> int:
     from nas.experiment import open_search
+    from nas.pareto.front import frontier
+    from nas.pareto.latex import latex_table
+    from nas.pareto.restated import restated
     from nas.pareto.spent import energy_spent, time_spent
     from nas.pareto.terminal import rungs_note
 
     found = open_search(options.directory)
-    front = found.front()
+    front = frontier(restated(found.record(), options.objectives)) if options.objectives else found.front()
     target: Path | None = options.output
     if target is not None:
         writers = {".csv": front.to_csv, ".json": front.to_json, ".txt": front.table}
+        writers[".tex"] = lambda: latex_table(front, found.confirmation())
         if target.suffix in writers:
             write_text(target, writers[target.suffix]())
         elif target.suffix in (".svg", ".png", ".pdf"):
-            found.draw(target)
+            found.draw(target, front)
         else:
-            raise ExperimentError(f"-o takes a .csv, .json, .txt, .svg, .png or .pdf file, got `{target}`")
+            raise ExperimentError(f"-o takes a .csv, .json, .txt, .tex, .svg, .png or .pdf file, got `{target}`")
         print(target)
         return 0
     if options.json:
@@ -114,6 +125,12 @@ def _spread(one: Confirmed, name: str, split: Split) -> str:
 def add_report(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("directory", type=Path, help="of the search")
     parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="default: report.html in the directory")
+    parser.add_argument(
+        "--figures",
+        type=Path,
+        metavar="FOLDER",
+        help="write pictures and a table for a paper there too: .svg, .pdf, .png, .tex",
+    )
     add_json(parser)
     parser.set_defaults(run=run_report)
 
@@ -124,11 +141,16 @@ def run_report(options: argparse.Namespace) -> int:
     target: Path | None = options.output
     if target is not None and target.suffix not in (".html", ".htm"):
         raise ExperimentError(f"-o takes an .html file, got `{target}`")
-    path = open_search(options.directory).report(target)
+    found = open_search(options.directory)
+    written = [found.report(target)]
+    if options.figures is not None:
+        from nas.pareto.plates import draw_all
+
+        written += draw_all(found.front(), options.figures, found.confirmation(), found.published())
     if options.json:
-        print_json({"report": str(path)})
+        print_json({"report": str(written[0]), "figures": [str(path) for path in written[1:]]})
     else:
-        print(path)
+        print(*written, sep="\n")
     return 0
 
 

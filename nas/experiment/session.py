@@ -61,6 +61,12 @@ class Search:
         """The Pareto frontier. Raises: ParetoError: no candidate is complete yet."""
         return frontier(self.record())
 
+    def _repr_html_(self) -> str:
+        """What a notebook shows of it: the frontier as of now."""
+        from nas.pareto.notebook import study_html
+
+        return study_html(self.record(), self.confirmation())
+
     def confirmation(self) -> Confirmation | None:
         """What `confirm` found; None before it ran."""
         return read_confirmation(self.directory)
@@ -124,12 +130,12 @@ class Search:
             provenance=read_environment(self.directory),
         )
 
-    def draw(self, path: str | Path) -> Path:
+    def draw(self, path: str | Path, front: Front | None = None) -> Path:
         """Write the frontier as a picture, `.svg`, `.png` or `.pdf`, beside published points and what was confirmed."""
         from nas.pareto.figures import draw_frontier
 
         target = _with_folder(path)
-        draw_frontier(self.front(), target, published=self.published(), confirmation=self.confirmation())
+        draw_frontier(front or self.front(), target, published=self.published(), confirmation=self.confirmation())
         return target
 
     def pruned(self, trial: TrialRecord | int, threshold: float) -> Pruned:

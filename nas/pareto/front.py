@@ -42,6 +42,12 @@ class Front:
     def __str__(self) -> str:
         return self.table()
 
+    def _repr_html_(self) -> str:
+        """What a notebook shows of it."""
+        from nas.pareto.notebook import front_html
+
+        return front_html(self)
+
     @cached_property
     def directions(self) -> tuple[str, ...]:
         """`minimize` or `maximize` for each objective."""

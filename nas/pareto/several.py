@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,7 @@ from nas.pareto import geometry
 from nas.pareto.attainment import LEVELS, attainment
 from nas.pareto.confirmation import Spread
 from nas.pareto.contest import coverage
+from nas.pareto.control import Control, random_control
 from nas.pareto.families import families
 from nas.pareto.front import Front, frontier
 from nas.pareto.paired import Contest, contests
@@ -118,6 +119,23 @@ class Several:
                 measured[name][self._seed(i)] = volume
         return contests(measured)
 
+    def controls(self) -> dict[str, tuple[Control, ...]]:
+        """Label → the search's best against the random candidates of the searches here that draw at random.
+
+        Only searches in the same space with the same recipe and budget are a control; there may be none.
+        """
+        found = {}
+        for label, front in zip(self.labels, self.fronts, strict=True):
+            alike = [
+                other.record
+                for other in self.fronts
+                if other is not front and _draws(other.record) and _ground(other.record) == _ground(front.record)
+            ]
+            if alike and not _draws(front.record):
+                pooled = replace(alike[0], trials=tuple(trial for record in alike for trial in record.trials))
+                found[label] = random_control(front, control=pooled)
+        return found
+
     def to_json(self) -> dict[str, Any]:
         """Everything that the command prints, as plain JSON values."""
         return {
@@ -142,6 +160,7 @@ class Several:
             "coverage": self.coverages(),
             "arms": [self._arm_to_json(arm) for arm in self.arms],
             "contests": [_contest_to_json(one) for one in self.contests()],
+            "controls": {label: [_control_to_json(one) for one in found] for label, found in self.controls().items()},
         }
 
     def _arm_to_json(self, arm: Arm) -> dict[str, Any]:
@@ -217,6 +236,17 @@ def _identity(record: StudyRecord) -> str:
     return json.dumps([record.space_text, settings], sort_keys=True, default=str)
 
 
+def _draws(record: StudyRecord) -> bool:
+    """Whether the search proposes at random."""
+    sampler = record.experiment.get("sampler")
+    return (sampler.get("name") if isinstance(sampler, dict) else sampler) == "random"
+
+
+def _ground(record: StudyRecord) -> str:
+    """What two searches must share for the candidates of one to be a control of the other."""
+    return json.dumps([record.space_text, *(record.experiment.get(key) for key in ("recipe", "budget"))], default=str)
+
+
 def _names(records: Sequence[StudyRecord]) -> list[str]:
     """What tells arms apart: the settings in which they differ; the study's name where there is one arm or no such setting."""
     keys = dict.fromkeys(key for record in records for key in record.experiment if key not in _OWN)
@@ -253,6 +283,17 @@ def _contest_to_json(one: Contest) -> dict[str, Any]:
         "interval": [_or_none(test.low), _or_none(test.high)],
         "p": test.p,
         "least_p": test.least_p,
+    }
+
+
+def _control_to_json(one: Control) -> dict[str, Any]:
+    return {
+        "objective": str(one.objective),
+        "best": one.best,
+        "value": one.value,
+        "random": {"mean": _or_none(one.random.mean), "std": _or_none(one.random.std), "n": one.random.n},
+        "unfinished": one.unfinished,
+        "improvement": _or_none(one.improvement),
     }
 
 

@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Iterable, Sequence
 from html import escape
+from importlib import resources
 from typing import TYPE_CHECKING
 
 from nas.pareto import numbers
@@ -59,3 +60,8 @@ def word(value: object) -> str:
     if isinstance(value, (list, tuple)):
         return ", ".join(map(word, value))
     return value if isinstance(value, str) else json.dumps(value, default=str)
+
+
+def resource(name: str) -> str:
+    """A file that is part of the report: its style, its scripts, its template."""
+    return resources.files("nas.pareto.report").joinpath(name).read_text(encoding="utf-8")

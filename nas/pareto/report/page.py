@@ -8,7 +8,6 @@ import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from html import escape
-from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,8 +16,10 @@ from nas.pareto import numbers, palette
 from nas.pareto.families import families
 from nas.pareto.front import Front, frontier
 from nas.pareto.published import PublishedPoint
-from nas.pareto.report import sections
+from nas.pareto.report import analysis, sections
 from nas.pareto.report.data import DETAILED, Artifact, payload
+from nas.pareto.report.elements import resource
+from nas.pareto.trends import size_of
 
 if TYPE_CHECKING:
     from nas.pareto.confirmation import Confirmation
@@ -71,19 +72,22 @@ def html(
 ) -> str:
     """The text of the report; arguments as `write_report`."""
     front = _front_or_none(record)
-    script = '"use strict";\n' + "\n".join(_file(name) for name in SCRIPTS)
+    script = '"use strict";\n' + "\n".join(resource(name) for name in SCRIPTS)
     data = payload(record, front, artifacts, published, confirmation, n_detailed)
     filled = {
         "policy": _policy(script),
         "title": escape(record.name),
-        "style": _file("report.css") + _shades(record, front),
+        "style": resource("report.css") + _shades(record, front),
         "lede": sections.lede(record, front),
         "facts": sections.facts(record, front),
         "legend": sections.legend(record),
         "figure_hidden": "" if front else "hidden",
         "front": sections.front_table(front) if front else "",
-        "confirmed": _section("confirmed", "Retrained", _CONFIRMED, front, confirmation, sections.confirmed_table),
-        "families": _families(front),
+        "confirmed": _confirmed(front, confirmation),
+        "families": _families(front, confirmation),
+        "trends": analysis.trends_section(front) if front else "",
+        "decisions": analysis.importance_section(front) if front else "",
+        "chance": analysis.control_section(front, confirmation) if front else "",
         "outcomes": sections.outcomes(record),
         "published": _published(published),
         "origin": sections.origin(record, provenance),
@@ -92,7 +96,7 @@ def html(
         "script": script,
     }
     # One pass, so that nothing that was filled in is looked at again, whatever it contains.
-    return re.sub(r"\{\{(\w+)\}\}", lambda found: filled[found[1]], _file("template.html"))
+    return re.sub(r"\{\{(\w+)\}\}", lambda found: filled[found[1]], resource("template.html"))
 
 
 def as_script(data: Any) -> str:
@@ -114,21 +118,22 @@ _CONFIRMED = (
 )
 
 
-def _section(
-    name: str, title: str, text: str, front: Front | None, confirmation: Confirmation | None, table: Callable[..., str]
-) -> str:
+def _confirmed(front: Front | None, confirmation: Confirmation | None) -> str:
     if front is None or confirmation is None or not confirmation.candidates:
         return ""
-    prose = text.format(n=len(confirmation.seeds))
-    return f'<section id="{name}"><h2>{title}</h2><p>{prose}</p>{table(front, confirmation)}</section>'
+    prose = _CONFIRMED.format(n=len(confirmation.seeds))
+    parts = (sections.confirmed_table, analysis.band_chart, analysis.sealed_table)
+    body = "".join(part(front, confirmation) for part in parts)
+    return f'<section id="confirmed"><h2>Retrained</h2><p>{prose}</p>{body}</section>'
 
 
-def _families(front: Front | None) -> str:
+def _families(front: Front | None, confirmation: Confirmation | None) -> str:
     if front is None or front.decision is None:
         return ""
-    size = next((numbers.spoken(one.name) for one in front.record.objectives if one.is_cost), "parameters")
+    size = numbers.spoken(size_of(front))
     text = f"How often each family was tried, and its best result within a bound on {escape(size)}; the best of a column in bold."
-    return f'<section id="families"><h2>Families</h2><p>{text}</p>{sections.families_table(front)}</section>'
+    body = sections.families_table(front) + analysis.families_reach(front, confirmation)
+    return f'<section id="families"><h2>Families</h2><p>{text}</p>{body}</section>'
 
 
 def _published(published: Sequence[PublishedPoint]) -> str:
@@ -157,7 +162,3 @@ def _policy(script: str) -> str:
     """What the file may do: run this very script, use its own style, and nothing else."""
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     return f"default-src 'none'; script-src 'sha256-{digest}'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
-
-
-def _file(name: str) -> str:
-    return resources.files("nas.pareto.report").joinpath(name).read_text(encoding="utf-8")
