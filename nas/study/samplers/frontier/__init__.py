@@ -1,0 +1,253 @@
+"""`frontier`: models what is uncertain, takes what is known as known, and asks for what should enlarge the frontier most.
+
+Quality is believed in by a Gaussian process over a design's decisions, its graph and its costs. Costs are no part of the
+belief: they are exact before any training. Unseen designs are ranked by the expected growth of the hypervolume; candidates
+in training count as if they had turned out as expected, so that a batch of proposals is a batch of different ideas.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from random import Random
+from typing import TYPE_CHECKING, Any
+from zlib import crc32
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nas.space import Rejected
+from nas.space.deciders import Random as Draw
+from nas.study.mirror import Mirror, Point
+from nas.study.parameters import Parameters
+from nas.study.samplers.base import Proposal, Sampler
+from nas.study.samplers.frontier.beliefs import Belief, Observed, gathered, milestone
+from nas.study.samplers.frontier.choice import Choice, undominated
+from nas.study.samplers.frontier.columns import Columns, Described, described
+from nas.study.samplers.frontier.pool import Pool, Unseen
+from nas.study.samplers.frontier.process import Scales
+
+if TYPE_CHECKING:
+    from nas.space import Architecture, Space
+    from nas.study.objectives import Goal
+
+Array = NDArray[np.float64]
+
+GOLDEN = (math.sqrt(5) - 1) / 2
+N_FIRST_DRAWS = 8
+N_PROMISING = 6  # unseen designs that have children in the pool
+
+
+@dataclass(slots=True)
+class _Turn:
+    """All that follows from one state of the record: what may be chosen, by whom it is known, and who took what."""
+
+    state: tuple[int, ...]
+    unseen: list[Unseen]
+    place: dict[str, int]  # key of a design → its place in the choice; the first are `unseen`
+    choice: Choice
+    taken: set[int]  # numbers of pending candidates that the choice knows of
+
+
+@dataclass(slots=True)
+class _Record:
+    """What was observed, and what is believed of it.
+
+    Args:
+        points: told, then those that have only reached a rung; seen: the same as the model sees them; lost: failed ones.
+        losses: (n, q), uncertain ones as believed; paid: (n, d), known ones. good: (n,), whether constraints hold.
+    """
+
+    points: list[Point]
+    seen: list[Described]
+    lost: list[Described]
+    columns: Columns
+    beliefs: list[Belief]
+    losses: Array
+    paid: Array
+    good: NDArray[np.bool_]
+
+    def best(self) -> list[int]:
+        """The frontier, as believed."""
+        every = np.concatenate([self.losses, self.paid], 1)
+        good = np.flatnonzero(self.good)
+        return [int(i) for i in good[undominated(every[good])]]
+
+    def chances(self, rows: Array) -> Array:
+        """How likely each of `rows` (m, p) is to succeed and to keep the constraints, by the fate of those near it: (m,)."""
+        if self.good.all() and not self.lost:
+            return np.ones(len(rows))
+        near, before = self.beliefs[0].process.nearness, self.columns.rows(self.seen)
+        well = near(before[self.good], rows).sum(0)
+        ill = near(np.concatenate([before[~self.good], self.columns.rows(self.lost)]), rows).sum(0)
+        rate = self.good.sum() / (len(self.good) + len(self.lost))
+        found: Array = (well + rate) / (well + ill + 1.0)
+        return found
+
+
+class Frontier(Sampler):
+    """See the module. Settings: `startup`, results before it begins to model."""
+
+    def __init__(self, space: Space, goal: Goal, settings: Mapping[str, Any]) -> None:
+        self._space, self._goal = space, goal
+        self._startup = int(settings["startup"])
+        self._uncertain = [i for i, one in enumerate(goal.objectives) if not one.is_cost]
+        self._costs = [one for one in goal.objectives if one.is_cost]
+        self._designs: dict[str, Described] = {}
+        self._pool: Pool | None = None
+        self._turn: _Turn | None = None
+        self._scales: tuple[int, Columns, list[Scales]] | None = None
+
+    def propose(self, mirror: Mirror, seed: int) -> Proposal:
+        told = _distinct(mirror, "told")
+        if len(told) < self._startup or not self._uncertain:
+            return self._first(mirror, seed)
+        turn = self._turn_of(mirror, told)
+        best = turn.choice.best()
+        if best is None:
+            return self._first(mirror, seed)
+        return Proposal(turn.unseen[best].architecture, turn.unseen[best].origin)
+
+    # ------------------------------------------------------------------ before there is anything to model
+
+    def _first(self, mirror: Mirror, seed: int) -> Proposal:
+        """One of a few random designs, such that the costs of all first designs spread evenly over what is usual."""
+        rng = Random(seed)
+        drawn: list[tuple[float, Architecture]] = []
+        for _ in range(N_FIRST_DRAWS):
+            try:
+                design = self._space.build(Draw(rng))
+            except Rejected:
+                continue
+            costs = design.costs.as_dict()
+            if self._goal.broken(costs) is None:
+                drawn.append((sum(one.loss(costs[one.name]) for one in self._costs), design))
+        if not drawn:
+            return Proposal(self._space.build(Draw(rng)), "random")
+        drawn.sort(key=lambda pair: pair[0])
+        share = (0.5 + len(mirror.points) * GOLDEN) % 1.0
+        return Proposal(drawn[int(share * len(drawn))][1], "random")
+
+    # ------------------------------------------------------------------ the model
+
+    def _turn_of(self, mirror: Mirror, told: Sequence[Point]) -> _Turn:
+        """The turn of this state of the record, in which all that is being trained is taken."""
+        pending = [point for point in _distinct(mirror, "pending") if not _reported(point, mirror)]
+        keys = {point.number: self._design(point, mirror.parameters).key for point in pending}
+        state = (len(told), _n_failed(mirror), sum(map(len, mirror.reached.values())))
+        turn = self._turn
+        if turn is None or turn.state != state or not set(keys.values()) <= turn.place.keys():
+            turn = self._turn = self._begin(mirror, told, pending, state)
+        for point in pending:
+            if point.number not in turn.taken:
+                turn.choice.take(turn.place[keys[point.number]])
+                turn.taken.add(point.number or 0)
+        return turn
+
+    def _begin(self, mirror: Mirror, told: Sequence[Point], pending: Sequence[Point], state: tuple[int, ...]) -> _Turn:
+        if self._pool is None:
+            self._pool = Pool(self._space, crc32(repr(sorted(told[0].genotype.items())).encode()), mirror.parameters)
+        parameters = mirror.parameters
+        running = [point for point in _distinct(mirror, "pending") if _reported(point, mirror)]
+        failed = [point for point in _distinct(mirror, "refused") if point.violation > 0]
+        record = self._record(mirror, [*told, *running], [self._design(point, parameters) for point in failed])
+        known = {design.key for design in (*record.seen, *record.lost)}
+        unseen = self._new(self._pool.drawn(told), known)
+        first = self._choice(record, [one.seen for one in unseen], len(unseen))
+        parents = [record.points[i].genotype for i in record.best()]
+        parents += [dict(unseen[i].architecture.genotype) for i in first.order()[:N_PROMISING]]
+        unseen += self._new(self._pool.children(parents, len(told)), known)
+        designs = [one.seen for one in unseen]
+        place = {design.key: i for i, design in enumerate(designs)}
+        for point in pending:
+            design = self._design(point, parameters)
+            if design.key not in place:
+                place[design.key] = len(designs)
+                designs.append(design)
+        return _Turn(state, unseen, place, self._choice(record, designs, len(unseen)), set())
+
+    def _new(self, pool: Iterable[Unseen], known: set[str]) -> list[Unseen]:
+        """What of the pool is not in `known`, which then holds it, and is allowed."""
+        found = []
+        for one in pool:
+            if one.seen.key not in known and self._goal.broken(one.seen.costs) is None:
+                known.add(one.seen.key)
+                found.append(one)
+        return found
+
+    def _choice(self, record: _Record, designs: Sequence[Described], n_offered: int) -> Choice:
+        rows = record.columns.rows(designs)
+        predicted = [belief.process.predict(rows) for belief in record.beliefs]
+        return Choice(
+            [mean for mean, _ in predicted],
+            [covariance for _, covariance in predicted],
+            [belief.process.noise for belief in record.beliefs],
+            self._paid(designs),
+            record.chances(rows),
+            record.losses[record.good],
+            record.paid[record.good],
+            n_offered=n_offered,
+            seed=len(record.points),
+        )
+
+    def _record(self, mirror: Mirror, observed: list[Point], lost: list[Described]) -> _Record:
+        seen = [self._design(point, mirror.parameters) for point in observed]
+        columns, beliefs = self._beliefs(mirror, observed, seen)
+        rows = columns.rows(seen)
+        losses = np.stack([belief.process.mean(rows) for belief in beliefs], 1)
+        good = np.array([point.total_violation == 0 for point in observed])
+        good = good if good.any() else np.ones_like(good)
+        return _Record(observed, seen, lost, columns, beliefs, losses, self._paid(seen), good)
+
+    def _beliefs(
+        self, mirror: Mirror, observed: Sequence[Point], designs: Sequence[Described]
+    ) -> tuple[Columns, list[Belief]]:
+        """What is believed of each uncertain loss; columns and length scales are set anew at milestones only."""
+        count = milestone(sum(point.state == "told" for point in observed), self._startup)
+        if self._scales is None or self._scales[0] != count:
+            self._scales = (count, Columns(designs[:count]), [])
+        _, columns, scales = self._scales
+        rows = columns.rows(designs)
+        numbers = [-1 if point.number is None else point.number for point in observed]
+        beliefs = []
+        for place, index in enumerate(self._uncertain):
+            whole = [
+                point.losses[index] if point.losses is not None and not point.stopped else math.nan
+                for point in observed
+            ]
+            known = scales[place] if place < len(scales) else None
+            observations = Observed(np.array(whole), gathered(numbers, index, mirror.reached))
+            beliefs.append(Belief(columns, rows, observations, count, known))
+        self._scales = (count, columns, [belief.scales for belief in beliefs])
+        return columns, beliefs
+
+    # ------------------------------------------------------------------ designs
+
+    def _paid(self, designs: Sequence[Described]) -> Array:
+        """The known losses, (n, d)."""
+        paid = [[one.loss(design.costs[one.name]) for one in self._costs] for design in designs]
+        return np.array(paid, dtype=float).reshape(len(designs), len(self._costs))
+
+    def _design(self, point: Point, parameters: Parameters) -> Described:
+        """What the sampler keeps of a point."""
+        name = json.dumps(point.genotype, sort_keys=True)
+        if name not in self._designs:
+            self._designs[name] = described(self._space.replay(point.genotype), parameters)
+        return self._designs[name]
+
+
+def _distinct(mirror: Mirror, state: str) -> list[Point]:
+    """The points of this state that are candidates, each candidate once."""
+    return list({p.number: p for p in reversed(mirror.points) if p.state == state and p.number is not None}.values())[
+        ::-1
+    ]
+
+
+def _n_failed(mirror: Mirror) -> int:
+    return sum(point.state == "refused" and point.number is not None for point in mirror.points)
+
+
+def _reported(point: Point, mirror: Mirror) -> bool:
+    return any(point.number in at for at in mirror.reached.values())

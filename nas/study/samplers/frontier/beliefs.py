@@ -1,0 +1,135 @@
+"""What is believed of one uncertain loss: a Gaussian process on a scale where the losses look normal.
+
+A candidate that was stopped, or is still being trained, is an observation too: its loss at the last rung it reached, moved by
+what those that went on gained from there to the end, and as uncertain as that gain varied among them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize_scalar
+
+from nas.study.samplers.frontier.columns import Columns
+from nas.study.samplers.frontier.process import Process, Scales, fit, prior
+
+Array = NDArray[np.float64]
+
+N_FITTED = 200  # observations that length scales are fitted to
+N_STEPS = 25
+POWERS = (-6.0, 6.0)  # of the transform
+N_PAIRS = 4  # candidates that went on, before their gain is taken for typical
+
+
+class Warp:
+    """Losses on a scale where they look normal and standard. It rises, so who is better stays better.
+
+    Source: Yeo and Johnson 2000, "A New Family of Power Transformations to Improve Normality or Symmetry".
+    """
+
+    def __init__(self, losses: Array) -> None:
+        self._centre = float(np.median(losses))
+        self._scale = float(losses.std()) or 1.0
+        scaled = (losses - self._centre) / self._scale
+        stretch = np.sum(np.sign(scaled) * np.log1p(np.abs(scaled)))
+
+        def unlikely(power: float) -> float:
+            spread = yeo_johnson(scaled, power).var()
+            return float(0.5 * len(scaled) * np.log(spread + 1e-300) - (power - 1) * stretch)
+
+        self._power = float(minimize_scalar(unlikely, bounds=POWERS, method="bounded").x)
+        warped = yeo_johnson(scaled, self._power)
+        self._mean, self._deviation = float(warped.mean()), float(warped.std()) or 1.0
+
+    def __call__(self, losses: Array) -> Array:
+        found: Array = (yeo_johnson((losses - self._centre) / self._scale, self._power) - self._mean) / self._deviation
+        return found
+
+
+def yeo_johnson(values: Array, power: float) -> Array:
+    """Bends the two halves of the line apart from 0, each by a power: as they are for 1."""
+    size = np.log1p(np.abs(values))
+    above = size if abs(power) < 1e-9 else np.expm1(power * size) / power
+    other = 2 - power
+    below = size if abs(other) < 1e-9 else np.expm1(other * size) / other
+    found: Array = np.where(values >= 0, above, -below)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """Losses seen, one objective: `whole` (n,) at the end of training, nan where that was not reached; `rungs` for each rung
+    the losses (n,) there, nan likewise."""
+
+    whole: Array
+    rungs: Mapping[int, Array]
+
+    def expected(self) -> tuple[Array, Array]:
+        """Losses at the end (n,) as known or expected, and the standard deviation (n,) of what is only expected."""
+        losses, doubt = self.whole.copy(), np.zeros(len(self.whole))
+        for rung in sorted(self.rungs):
+            here = self.rungs[rung]
+            gains = (self.whole - here)[np.isfinite(self.whole) & np.isfinite(here)]
+            open_ = np.isnan(self.whole) & np.isfinite(here)
+            if len(gains) >= N_PAIRS:
+                gain = float(np.median(gains))
+                spread = 1.4826 * float(np.median(np.abs(gains - gain)))
+            else:
+                known = here[np.isfinite(here)]
+                gain, spread = 0.0, 0.5 * float(known.std()) if len(known) > 1 else 0.0
+            losses[open_] = here[open_] + gain
+            doubt[open_] = spread
+        return losses, doubt
+
+
+class Belief:
+    """The posterior of one loss over designs.
+
+    Args:
+        columns: which rows of numbers stand for designs. rows: (n, p), of the observed ones.
+        observed: what was seen of them.
+        fitted: how many of the first rows the length scales are fitted to, so that they need not be fitted every time.
+        known: scales fitted for the same columns and the same `fitted`.
+    """
+
+    def __init__(self, columns: Columns, rows: Array, observed: Observed, fitted: int, known: Scales | None) -> None:
+        losses, doubt = observed.expected()
+        self.warp = Warp(losses)
+        values = self.warp(losses)
+        extra = ((self.warp(losses + doubt) - self.warp(losses - doubt)) / 2) ** 2
+        if known is None:
+            chosen = _telling(values[:fitted], extra[:fitted])
+            known = fit(rows[chosen], values[chosen], columns.groups, prior(columns.varying), extra[chosen], N_STEPS)
+        self.scales = known
+        self.process = Process(rows, values, columns.groups, known, extra)
+
+
+def _telling(values: Array, extra: Array) -> NDArray[np.intp]:
+    """Which observations to fit to: the better half of the allowance is the best, the rest spread over all others."""
+    if len(values) <= N_FITTED:
+        return np.arange(len(values))
+    order = np.argsort(values + np.sqrt(extra), kind="stable")
+    others = order[N_FITTED // 2 :]
+    spread = others[np.linspace(0, len(others) - 1, N_FITTED - N_FITTED // 2).round().astype(int)]
+    return np.sort(np.concatenate([order[: N_FITTED // 2], spread]))
+
+
+def milestone(count: int, first: int, growth: float = 1.08) -> int:
+    """The largest number of a growing sequence that is at most `count`: where length scales are fitted anew."""
+    reached = first
+    while (following := max(reached + 1, int(reached * growth))) <= count:
+        reached = following
+    return reached
+
+
+def gathered(
+    numbers: Sequence[int], index: int, reached: Mapping[int, Mapping[int, tuple[float, ...]]]
+) -> dict[int, Array]:
+    """Loss `index` of candidates at each rung, nan where they have none."""
+    return {
+        rung: np.array([at[number][index] if number in at else np.nan for number in numbers])
+        for rung, at in reached.items()
+    }

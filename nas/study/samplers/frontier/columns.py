@@ -1,0 +1,206 @@
+"""What the model sees of a design, as numbers: its decisions, its graph, and its exact costs.
+
+Decisions say where a design lies in its space; the graph says what it is, whatever the space calls it: two cells that
+compute the same look the same. The graph is described by Weisfeiler–Lehman colours: the colour of a node at depth h names
+its operator and all that lies h steps before it. How often each colour occurs is hashed into a few columns, so that every
+space has the same number of them and none needs a dictionary.
+
+Source: Shervashidze et al. 2011, "Weisfeiler-Lehman Graph Kernels"; Ru et al. 2021, "Interpretable Neural Architecture
+Search via Bayesian Optimisation with Weisfeiler-Lehman Kernels"; Weinberger et al. 2009, "Feature Hashing for Large Scale
+Multitask Learning".
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING
+from zlib import crc32
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nas.space.domains import Categorical, Domain, Value
+from nas.study.parameters import Parameters
+
+if TYPE_CHECKING:
+    from nas.graph.graph import Graph, Node
+    from nas.space import Architecture
+
+Array = NDArray[np.float64]
+
+DEPTHS = (0, 1, 2, 4)  # of colours
+N_BUCKETS = 48  # columns that the colours of one depth are hashed into
+COSTS = ("params", "macs", "activation_bytes")
+N_OWN = 128  # decisions with columns of their own; rarer ones are hashed
+SIZES, RARE = "sizes", "rare"
+
+_HASHED = (*(f"colours {depth}" for depth in DEPTHS), SIZES)
+_PLAIN = (*COSTS, "depth", "nodes")
+GRAPH_GROUPS: tuple[str, ...] = tuple(name for name in _HASHED for _ in range(N_BUCKETS)) + _PLAIN
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Described:
+    """One design.
+
+    Args:
+        key: equal for designs that would train alike: one architecture under one recipe.
+        costs: exact, by name.
+        decisions: where each decision stands in its domain, by parameter name; see `position`.
+        graph: the columns `GRAPH_GROUPS`.
+    """
+
+    key: str
+    costs: Mapping[str, int]
+    decisions: Mapping[str, Array]
+    graph: Array
+
+
+def described(design: Architecture, parameters: Parameters) -> Described:
+    """What the model sees of `design`; its decisions bear the names of `parameters`."""
+    costs = design.costs.as_dict()
+    decisions = {
+        parameters.lookup(path, domain): position(domain, design.genotype[path])
+        for path, domain in design.domains.items()
+        if domain.size > 1 and path in design.genotype
+    }
+    amounts = [math.log10(1 + costs[name]) for name in COSTS]
+    graph = np.concatenate([_hashed(design.graph), amounts, _extent(design.graph)])
+    return Described(design.digest + json.dumps(design.recipe, sort_keys=True), costs, decisions, graph)
+
+
+def _hashed(graph: Graph) -> Array:
+    found = np.zeros((len(_HASHED), N_BUCKETS))
+    colours = [_label(node) for node in graph.nodes]
+    widths: Counter[int] = Counter()
+    for node, colour in zip(graph.nodes, colours, strict=True):
+        shape = node.type.shape
+        widths[colour] += math.log2(max(shape[-1], 1)) if shape else 0.0  # type: ignore[assignment]
+    for colour, count in Counter(colours).items():
+        _add(found[-1], colour, widths[colour] / count)
+    for depth in range(DEPTHS[-1] + 1):
+        if depth in DEPTHS:
+            for colour, count in Counter(colours).items():
+                _add(found[DEPTHS.index(depth)], colour, math.log2(1 + count))
+        colours = [
+            hash((colour, *sorted([colours[i] for i in node.inputs])))
+            for node, colour in zip(graph.nodes, colours, strict=True)
+        ]
+    return found.ravel()
+
+
+def _add(row: Array, key: int, amount: float) -> None:
+    mixed = (key * 0x9E3779B97F4A7C15) & 0xFFFFFFFFFFFFFFFF
+    row[(mixed >> 40) % N_BUCKETS] += amount if mixed >> 63 else -amount
+
+
+def _label(node: Node) -> int:
+    """What a node is, apart from its sizes: those are told by the costs and the widths."""
+    shape = node.type.shape
+    return _named(node.op, tuple([pair for pair in node.attrs if type(pair[1]) is not int or pair[1] not in shape]))
+
+
+@cache
+def _named(op: str, attrs: tuple[tuple[str, object], ...]) -> int:
+    return crc32(repr((op, attrs)).encode())
+
+
+def _extent(graph: Graph) -> list[float]:
+    depths: list[int] = []
+    for node in graph.nodes:
+        depths.append(1 + max((depths[i] for i in node.inputs), default=-1))
+    return [math.log2(1 + max(depths)), math.log2(1 + len(graph.nodes))]
+
+
+class Columns:
+    """Designs as rows of numbers, on scales that the observed ones set.
+
+    Args:
+        observed: at least one.
+
+    `groups` (p,) is the group of each column, `names` what the groups are, `varying` how many columns of each differ between the
+    observed designs.
+    """
+
+    def __init__(self, observed: Sequence[Described]) -> None:
+        times = Counter(name for one in observed for name in one.decisions)
+        widths = {name: len(place) for one in observed for name, place in one.decisions.items()}
+        own = sorted(times, key=lambda name: -times[name])[:N_OWN]
+        self._own = {name: (widths[name], times[name] < len(observed)) for name in own}
+        labels = [_template(name) for name, (width, optional) in self._own.items() for _ in range(width + optional)]
+        labels += [RARE] * N_BUCKETS + list(GRAPH_GROUPS)
+        self.names = tuple(dict.fromkeys(labels))
+        place = {name: i for i, name in enumerate(self.names)}
+        self.groups = np.array([place[label] for label in labels], dtype=np.intp)
+        raw = np.array([self._row(one) for one in observed])
+        spread = raw.std(0)
+        self.varying = np.bincount(self.groups[spread > 0], minlength=len(self.names)).astype(float)
+        first = len(labels) - len(GRAPH_GROUPS)
+        self._centre, self._scale = np.zeros(len(labels)), np.ones(len(labels))
+        self._centre[first:] = raw[:, first:].mean(0)
+        for group in dict.fromkeys(self.groups[first:].tolist()):
+            inside = np.flatnonzero(self.groups == group)
+            alive = spread[inside][spread[inside] > 0]
+            self._scale[inside] = 1 / alive.mean() if len(alive) else 0.0
+        self._rows: dict[Described, Array] = {}
+
+    def rows(self, designs: Sequence[Described]) -> Array:
+        """(n, p)"""
+        for one in designs:
+            if one not in self._rows:
+                self._rows[one] = (self._row(one) - self._centre) * self._scale
+        return np.array([self._rows[one] for one in designs]).reshape(len(designs), len(self.groups))
+
+    def _row(self, design: Described) -> Array:
+        row = np.zeros(len(self.groups))
+        at = 0
+        for name, (width, optional) in self._own.items():
+            place = design.decisions.get(name)
+            if optional:
+                row[at] = place is not None
+                at += 1
+            if place is not None:
+                row[at : at + width] = place
+            elif width == 1:
+                row[at] = 0.5
+            at += width
+        first = at + N_BUCKETS
+        for name, place in design.decisions.items():
+            if name not in self._own:
+                for i, amount in enumerate(place.tolist()):
+                    _add(row[at:first], crc32(f"{name} {i}".encode()), amount)
+        row[first:] = design.graph
+        return row
+
+
+def _template(name: str) -> str:
+    """Decisions that differ by the indices of loops only share a length scale."""
+    return re.sub(r"\[\d+\]", "[]", name.partition("@")[0])
+
+
+def position(domain: Domain, value: Value) -> Array:
+    """From 0 to 1 within an ordered domain, (1,); else one column for each value, such that any two are at distance 1."""
+    if isinstance(domain, Categorical):
+        place = next(i for i, one in enumerate(domain.options) if one == value and type(one) is type(value))
+        if _is_ordered(domain):
+            return np.array([place / (len(domain.options) - 1)])
+        found = np.zeros(len(domain.options))
+        found[place] = math.sqrt(0.5)
+        return found
+    low, high, here = float(domain.low), float(domain.high), float(value)  # type: ignore[arg-type]
+    if domain.log:
+        low, high, here = math.log(low), math.log(high), math.log(here)
+    return np.array([(here - low) / (high - low)])
+
+
+@cache
+def _is_ordered(domain: Categorical) -> bool:
+    """Whether what a value does is likely to lie between what its neighbours do."""
+    numbers = [one for one in domain.options if isinstance(one, int | float) and not isinstance(one, bool)]
+    return len(numbers) == len(domain.options) > 2 and numbers in (sorted(numbers), sorted(numbers, reverse=True))
