@@ -41,6 +41,7 @@ JSON = [
     ["show", "mlp"],
     ["front", "run"],
     ["report", "run"],
+    ["compare", "run"],
     ["confirm", "run", "--seeds", "1", "--quiet"],
     ["ops"],
     ["ops", "linear"],

@@ -112,7 +112,18 @@ def test_data_is_the_study(page: str, searched: StudyRecord) -> None:
 def test_every_section_is_there_and_published_figures_are_labelled(page: str, searched: StudyRecord) -> None:
     parsed = Page(page)
     sections = [attributes["id"] for tag, attributes in parsed.elements if tag == "section"]
-    assert sections == ["front", "confirmed", "families", "progress", "outcomes", "published", "origin"]
+    assert sections == [
+        "front",
+        "confirmed",
+        "families",
+        "trends",
+        "decisions",
+        "progress",
+        "chance",
+        "outcomes",
+        "published",
+        "origin",
+    ]
     assert page.count(f'<i class="tag">{LABEL}</i>') == 4
     rows = [attributes["data-row"] for tag, attributes in parsed.elements if tag == "tr" and "data-row" in attributes]
     members = [str(trial.number) for trial in frontier(searched).members]

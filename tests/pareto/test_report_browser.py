@@ -15,6 +15,8 @@ from nas.pareto.confirmation import Confirmation
 from nas.pareto.front import frontier
 from nas.pareto.published import PublishedPoint
 from nas.pareto.report import Artifact, write_report
+from nas.pareto.report.compared import write_comparison
+from nas.pareto.several import several
 from nas.study.records import StudyRecord, TrialRecord
 
 playwright = pytest.importorskip("playwright.sync_api")
@@ -272,4 +274,45 @@ def test_a_study_of_failures_opens(browser: Any, searched: StudyRecord, tmp_path
     assert page.inner_text("#panel-title").startswith(f"Candidate {failed[0].number}")
     assert not page.is_visible("#figure")
     page.close()
+    assert wrong == []
+
+
+CONCLUSIONS = ["confirmed", "families", "trends", "decisions", "chance"]
+
+
+@pytest.mark.parametrize("width", [360, 1440])
+def test_conclusions_are_read_without_a_script_and_scroll_in_their_boxes(
+    browser: Any, report: Path, width: int
+) -> None:
+    context = browser.new_context(viewport={"width": width, "height": 900}, java_script_enabled=False)
+    page = context.new_page()
+    page.goto(report.as_uri())
+    for name in CONCLUSIONS:
+        assert page.is_visible(f"#{name} h2")
+    pictures = page.locator("main .picture svg[role=img]")
+    assert pictures.count() >= 3
+    assert all(pictures.nth(i).get_attribute("aria-label") for i in range(pictures.count()))
+    context.close()
+
+
+def test_charts_follow_the_theme(visit: Any, report: Path) -> None:
+    colour = "getComputedStyle(document.querySelector('#confirmed .step')).stroke"
+    light, dark = (visit(report, color_scheme=scheme).evaluate(colour) for scheme in ("light", "dark"))
+    assert light != dark
+
+
+def test_a_comparison_opens_without_network_or_overflow(
+    browser: Any, families_of: Callable[..., StudyRecord], tmp_path: Path
+) -> None:
+    records = [replace(families_of(80, seed=seed), seed=seed) for seed in range(3)]
+    path = write_comparison(several(records, ["a", "b", "c"]), tmp_path / "compare.html")
+    wrong: list[str] = []
+    for width in (360, 1440):
+        page = browser.new_page(viewport={"width": width, "height": 900})
+        page.on("console", lambda message: wrong.append(message.text))
+        page.on("request", lambda request: None if request.url.startswith("file:") else wrong.append(request.url))
+        page.goto(path.as_uri())
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        assert page.locator("#attainment svg path").count() == 2
+        page.close()
     assert wrong == []
