@@ -12,12 +12,17 @@ from random import Random as Generator
 from typing import Any
 
 from nas.errors import SpaceError
+from nas.graph.graph import Graph, Node
+from nas.graph.types import Axis, TensorType
 from nas.space import Rejected
 from nas.space.deciders import Crossover, Mutation, Prefix, Random, Replay
 from nas.space.domains import Categorical, Domain, Integer, Real, Value
 from nas.study.candidate import Candidate
 
 Decide = Callable[[str, Domain], Any]
+
+_TYPE = TensorType((Axis("features", 4),))
+NOTHING = Graph((Node(0, "input", (), (), _TYPE),), (0,), (0,))
 
 
 @dataclass(frozen=True)
@@ -41,7 +46,7 @@ class ToyDesign:
     costs: ToyCosts
     digest: str
     recipe: dict[str, Any] = field(default_factory=dict)
-    graph: Any = None
+    graph: Graph = NOTHING
     members: int = 1
     solved: dict[str, int] = field(default_factory=dict)
 

@@ -108,7 +108,7 @@ class Frontier(Sampler):
         best = turn.choice.best()
         if best is None:
             return self._first(mirror, seed)
-        return Proposal(turn.unseen[best].architecture, turn.unseen[best].origin)
+        return Proposal(self._space.replay(turn.unseen[best].genotype), turn.unseen[best].origin)
 
     # ------------------------------------------------------------------ before there is anything to model
 
@@ -157,7 +157,7 @@ class Frontier(Sampler):
         unseen = self._new(self._pool.drawn(told), known)
         first = self._choice(record, [one.seen for one in unseen], len(unseen))
         parents = [record.points[i].genotype for i in record.best()]
-        parents += [dict(unseen[i].architecture.genotype) for i in first.order()[:N_PROMISING]]
+        parents += [unseen[i].genotype for i in first.order()[:N_PROMISING]]
         unseen += self._new(self._pool.children(parents, len(told)), known)
         designs = [one.seen for one in unseen]
         place = {design.key: i for i, design in enumerate(designs)}

@@ -7,7 +7,7 @@ the same.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from random import Random
@@ -17,7 +17,8 @@ import numpy as np
 
 from nas.space import Rejected
 from nas.space.deciders import Random as Draw
-from nas.study.candidate import Genotype
+from nas.space.domains import Domain
+from nas.study.candidate import Genotype, Value
 from nas.study.mirror import Point
 from nas.study.parameters import Parameters
 from nas.study.ranking import best_first
@@ -29,17 +30,19 @@ if TYPE_CHECKING:
 N_LATEST = 8  # results whose designs are in the pool
 N_NEW = 24  # designs for each result, of small graphs
 N_CHILDREN = 64  # of the designs believed to be best
-N_NODES = 1_500  # built for each result; larger graphs give fewer designs
+N_NODES = 1_500  # built for each result in a space that is not flat; larger graphs give fewer designs
 N_LEAST = 6
 N_PARENTS = 12
-SHARES = (0.4, 0.7)  # mutations, then crossovers; the rest is drawn at random
+MUTATED, CROSSED = 0.4, 0.3  # shares of the designs for each result; the others are drawn at random
+ONE_MORE = 0.3  # chance that a mutation changes one more decision
+N_KEPT = 10_000  # designs of a flat space that are not described twice
 
 
 @dataclass(frozen=True, slots=True)
 class Unseen:
     """A design of the pool: what it is, what the model sees of it, and where it comes from."""
 
-    architecture: Architecture
+    genotype: Genotype
     seen: Described
     origin: str
 
@@ -52,7 +55,8 @@ class Pool:
     """
 
     def __init__(self, space: Space, salt: int, parameters: Parameters) -> None:
-        self._space, self._salt, self._parameters = space, salt, parameters
+        self._salt = salt
+        self._breeding = _Flat(space, parameters) if space.is_flat else _Breeding(space, parameters)
         self._added: dict[int, list[Unseen]] = {}
 
     def drawn(self, told: Sequence[Point]) -> list[Unseen]:
@@ -62,37 +66,106 @@ class Pool:
             del self._added[count]
         for count in latest:
             if count not in self._added:
-                self._added[count] = list(self._new(told[:count], Random(self._salt * 1_000_003 + count)))
+                self._added[count] = self._new(told[:count], Random(self._salt * 1_000_003 + count))
         return [one for count in latest for one in self._added[count]]
 
-    def children(self, parents: Sequence[Genotype], turn: int) -> Iterator[Unseen]:
-        """Mutations of these designs, with the same restrictions."""
+    def children(self, parents: Sequence[Genotype], turn: int) -> list[Unseen]:
+        """Mutations of these designs; likewise."""
         rng = Random(self._salt * 1_000_033 + turn)
-        yield from self._built(N_CHILDREN, lambda: (self._space.mutate(rng.choice(parents), rng), "model"))
+        return self._breeding.several(N_CHILDREN, lambda: self._breeding.mutation(rng.choice(parents), rng, "model"))
 
-    def _new(self, told: Sequence[Point], rng: Random) -> Iterator[Unseen]:
+    def _new(self, told: Sequence[Point], rng: Random) -> list[Unseen]:
         losses = np.array([point.losses for point in told])
         order = best_first(losses, np.array([point.total_violation for point in told]))
         parents = [told[i] for i in order[:N_PARENTS]]
-        yield from self._built(N_NEW, lambda: self._one(parents, rng))
+        return self._breeding.several(N_NEW, lambda: self._one(parents, rng))
 
-    def _built(self, most: int, make: Callable[[], tuple[Architecture, str]]) -> Iterator[Unseen]:
-        """At most so many designs, fewer where graphs are large."""
-        nodes = 0
-        for count in range(most):
-            if nodes > N_NODES * most / N_NEW and count >= N_LEAST:
-                return
-            with suppress(Rejected):
-                design, origin = make()
-                nodes += len(design.graph.nodes)
-                yield Unseen(design, described(design, self._parameters), origin)
-
-    def _one(self, parents: Sequence[Point], rng: Random) -> tuple[Architecture, str]:
+    def _one(self, parents: Sequence[Point], rng: Random) -> Unseen:
         chance = rng.random()
         mother, father = rng.choice(parents), rng.choice(parents)
-        if chance < SHARES[0]:
-            return self._space.mutate(mother.genotype, rng), f"mutation of {mother.number}"
-        if chance < SHARES[1] and mother is not father:
-            child = self._space.crossover(mother.genotype, father.genotype, rng)
-            return child, f"crossover of {mother.number} and {father.number}"
-        return self._space.build(Draw(rng)), "random"
+        if chance < MUTATED:
+            return self._breeding.mutation(mother.genotype, rng, f"mutation of {mother.number}")
+        if chance < MUTATED + CROSSED and mother is not father:
+            origin = f"crossover of {mother.number} and {father.number}"
+            return self._breeding.crossover(mother.genotype, father.genotype, rng, origin)
+        return self._breeding.random(rng)
+
+
+class _Breeding:
+    """Designs from designs, by running the equations of the space."""
+
+    def __init__(self, space: Space, parameters: Parameters) -> None:
+        self._space, self._parameters = space, parameters
+        self._n_nodes = 0
+
+    def several(self, most: int, make: Callable[[], Unseen]) -> list[Unseen]:
+        """At most so many designs, fewer where graphs are large."""
+        found: list[Unseen] = []
+        self._n_nodes = 0
+        for _ in range(most):
+            if self._n_nodes > N_NODES * most / N_NEW and len(found) >= N_LEAST:
+                break
+            with suppress(Rejected):
+                found.append(make())
+        return found
+
+    def mutation(self, genotype: Genotype, rng: Random, origin: str) -> Unseen:
+        return self._made(self._space.mutate(genotype, rng), origin)
+
+    def crossover(self, mother: Genotype, father: Genotype, rng: Random, origin: str) -> Unseen:
+        return self._made(self._space.crossover(mother, father, rng), origin)
+
+    def random(self, rng: Random) -> Unseen:
+        return self._made(self._space.build(Draw(rng)), "random")
+
+    def _made(self, design: Architecture, origin: str) -> Unseen:
+        self._n_nodes += len(design.graph.nodes)
+        return Unseen(dict(design.genotype), described(design, self._parameters), origin)
+
+
+class _Flat(_Breeding):
+    """The same in a space whose designs all have the same decisions: no design is built twice, however often it is met."""
+
+    def __init__(self, space: Space, parameters: Parameters) -> None:
+        super().__init__(space, parameters)
+        self._domains: Mapping[str, Domain] = space.sample(Random(0)).domains
+        self._known: dict[tuple[Value, ...], Described | None] = {}
+
+    def several(self, most: int, make: Callable[[], Unseen]) -> list[Unseen]:
+        found: list[Unseen] = []
+        for _ in range(most):
+            with suppress(Rejected):
+                found.append(make())
+        return found
+
+    def mutation(self, genotype: Genotype, rng: Random, origin: str) -> Unseen:
+        paths = [path for path, domain in self._domains.items() if domain.size > 1]
+        count = 1
+        while count < len(paths) and rng.random() < ONE_MORE:
+            count += 1
+        changed = {path: self._domains[path].sample(rng) for path in rng.sample(paths, count)}
+        return self._of({**genotype, **changed}, origin)
+
+    def crossover(self, mother: Genotype, father: Genotype, rng: Random, origin: str) -> Unseen:
+        return self._of({path: rng.choice((mother, father))[path] for path in self._domains}, origin)
+
+    def random(self, rng: Random) -> Unseen:
+        return self._of({path: domain.sample(rng) for path, domain in self._domains.items()}, "random")
+
+    def _of(self, genotype: Genotype, origin: str) -> Unseen:
+        """Raises: Rejected: a rule refuses the design."""
+        values = tuple(genotype[path] for path in self._domains)
+        if values not in self._known:
+            if len(self._known) >= N_KEPT:
+                self._known.clear()
+            self._known[values] = self._built(genotype)
+        seen = self._known[values]
+        if seen is None:
+            raise Rejected("met before")
+        return Unseen(genotype, seen, origin)
+
+    def _built(self, genotype: Genotype) -> Described | None:
+        try:
+            return described(self._space.replay(genotype), self._parameters)
+        except Rejected:
+            return None
