@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,8 +16,7 @@ if TYPE_CHECKING:
     from nas.experiment import Search
     from nas.experiment.pruning import Pruned
     from nas.pareto.confirmation import Confirmation, Confirmed, Split
-    from nas.study.objectives import Objective
-    from nas.study.records import TrialRecord
+    from nas.study.records import StudyRecord, TrialRecord
 
 DASH = "—"
 
@@ -89,14 +89,16 @@ def run_confirm(options: argparse.Namespace) -> int:
     if options.json:
         print_json(found.to_json())
     else:
-        _print_confirmation(found, open_search(options.directory).record().objectives)
+        _print_confirmation(found, open_search(options.directory).record())
     return 0 if any(one.runs != one.failures for one in found.candidates) else 1
 
 
-def _print_confirmation(found: Confirmation, objectives: tuple[Objective, ...]) -> None:
+def _print_confirmation(found: Confirmation, record: StudyRecord) -> None:
     """One line for each candidate: costs, then mean ± standard deviation of what was learned, on both splits."""
+    from nas.pareto.sealed import sealed
     from nas.pareto.uncertainty import stability
 
+    objectives = record.objectives
     learned = [one for one in objectives if not one.is_cost]
     tested = any(one.values(objective.name, "test") for one in found.candidates for objective in learned)
     splits: tuple[Split, ...] = ("validation", "test") if tested else ("validation",)
@@ -113,6 +115,9 @@ def _print_confirmation(found: Confirmation, objectives: tuple[Objective, ...]) 
         print("  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)))
     said = "The test split was opened for this." if tested else "This task has no test split; these are its metrics."
     print(f"\n{len(found.seeds)} seeds each; mean ± standard deviation. {said}")
+    for opened in sealed(record, found):
+        order = "" if math.isnan(opened.tau) else f"; Kendall's tau of the two orders is {opened.tau:.2f}"
+        print(f"{opened.objective.name}: worse on test than on validation by {opened.drop.mean:.3g} on average{order}")
 
 
 def _spread(one: Confirmed, name: str, split: Split) -> str:

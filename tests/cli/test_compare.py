@@ -41,7 +41,7 @@ def test_two_seeds_are_one_arm(run: Any, again: str) -> None:
     assert [len(arm["searches"]) for arm in data["arms"]] == [2]
 
 
-@pytest.mark.parametrize("name", ["a.html", "a.json", "a.svg", "a.pdf", "a.png"])
+@pytest.mark.parametrize("name", ["a.html", "a.json", "a.svg"])
 def test_it_can_be_written(run: Any, name: str, home: Path) -> None:
     assert run("compare", "run", "-o", name) == f"{name}\n"
     assert (home / name).stat().st_size > 500
@@ -81,3 +81,19 @@ def test_a_search_shows_itself_in_a_notebook(home: Path) -> None:
 def test_what_it_refuses(home: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], message: str) -> None:
     assert main(["compare", *arguments]) == 2
     assert message in capsys.readouterr().err
+
+
+def test_a_confirmation_says_how_test_differs(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from nas.cli.results import _print_confirmation
+    from nas.pareto.confirmation import Confirmation, Confirmed, Retraining
+    from nas.study.records import read_study
+
+    record = read_study("run")
+    runs = [(Retraining(0, "complete", {"accuracy": v}, {"accuracy": v - 0.25})) for v in (0.5, 0.75, 1.0)]
+    costs = record.trials[0].costs
+    found = Confirmation("run", "t", (0,), tuple(Confirmed(i, "d", costs, (run,)) for i, run in enumerate(runs)))
+    _print_confirmation(found, record)
+    out = capsys.readouterr().out
+    assert out.endswith(
+        "accuracy: worse on test than on validation by 0.25 on average; Kendall's tau of the two orders is 1.00\n"
+    )

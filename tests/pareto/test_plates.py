@@ -22,6 +22,7 @@ from nas.study.records import StudyRecord
 Study = Callable[..., StudyRecord]
 
 
+@pytest.mark.slow
 def test_every_plate_in_every_format(
     tmp_path: Path, searched: StudyRecord, confirm: Callable[..., Confirmation]
 ) -> None:

@@ -163,9 +163,8 @@ def test_nothing_and_twice_the_same_are_refused(searched: StudyRecord) -> None:
         several([searched, searched], ["a", "a"])
 
 
-@pytest.mark.parametrize("suffix", [".svg", ".pdf", ".png"])
-def test_the_figure_twice_the_same(two_arms: Several, tmp_path: Path, suffix: str) -> None:
-    paths = [draw_attainment(two_arms, tmp_path / f"{i}{suffix}") for i in range(2)]
+def test_the_figure_twice_the_same(two_arms: Several, tmp_path: Path) -> None:
+    paths = [draw_attainment(two_arms, tmp_path / f"{i}.svg") for i in range(2)]
     assert paths[0].read_bytes() == paths[1].read_bytes()
     assert paths[0].stat().st_size > 2000
 
