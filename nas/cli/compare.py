@@ -11,6 +11,7 @@ from nas.cli.options import add_json, print_json, write_text
 from nas.errors import ExperimentError
 
 if TYPE_CHECKING:
+    from nas.pareto.control import Control
     from nas.pareto.paired import Contest
     from nas.pareto.several import Several
 
@@ -91,13 +92,7 @@ def _table(found: Several) -> str:
         if own := found.family_contests(arm):
             blocks.append(f"families of {arm.name}, paired by search:\n" + _contests(own))
     for label, controls in found.controls().items():
-        for one in controls:
-            if one.random.n:
-                left = f", {one.unfinished} more not trained to the end" if one.unfinished else ""
-                blocks.append(
-                    f"{label}: {one.objective.name} {one.value:.4g} is {one.improvement:+.1%} against the average of {one.random.n} "
-                    f"random candidates, {one.random.mean:.4g}{left}"
-                )
+        blocks += [_against_chance(label, control) for control in controls if control.random.n]
     reference = ", ".join(
         f"{one.name} {numbers.short(v)}" for one, v in zip(found.objectives, found.reference, strict=True)
     )
@@ -105,6 +100,14 @@ def _table(found: Several) -> str:
     if len(found.arms) > 1 and not tests:
         note += "\nno two arms have two study seeds in common, so no difference is tested"
     return "\n\n".join([*blocks, note])
+
+
+def _against_chance(label: str, control: Control) -> str:
+    left = f", {control.unfinished} more not trained to the end" if control.unfinished else ""
+    return (
+        f"{label}: {control.objective.name} {control.value:.4g} is {control.improvement:+.1%} against the average of "
+        f"{control.random.n} random candidates, {control.random.mean:.4g}{left}"
+    )
 
 
 def _contests(tests: tuple[Contest, ...]) -> str:

@@ -11,12 +11,12 @@ from nas.errors import ParetoError
 from nas.pareto import numbers
 from nas.pareto.confirmation import Spread
 from nas.pareto.contest import confirmed_volumes, family_fronts
-from nas.pareto.control import advice, random_control
+from nas.pareto.control import Control, advice, random_control
 from nas.pareto.families import families
 from nas.pareto.importance import MOST, importances
 from nas.pareto.paired import Contest, contests
 from nas.pareto.report.charts import Frame, Series, chart
-from nas.pareto.report.elements import dot, head, opener, table
+from nas.pareto.report.elements import dot, head, opener, spread, table
 from nas.pareto.sealed import sealed
 from nas.pareto.trends import LEAST, size_of, trends
 from nas.pareto.uncertainty import Band, frontier_band
@@ -258,32 +258,30 @@ def control_section(front: Front, confirmation: Confirmation | None) -> str:
         return ""
     if not enough:
         return f'<section id="chance"><h2>Against chance</h2><p>{escape(advice(found))}.</p></section>'
-    headings = [
-        head("objective"),
-        head("best"),
-        head("its value", True),
-        head("random, mean", True),
-        head("random candidates", True),
-    ]
-    headings += [head("not trained to the end", True), head("improvement", True)]
+    body = control_table([(opener(one.best), one) for one in enough], "best")
+    return f'<section id="chance"><h2>Against chance</h2><p>{CHANCE}</p>{body}</section>'
+
+
+CHANCE = (
+    "The best candidate, whatever its size, against the average of those that chance proposed, on validation: (best − mean)/mean, after "
+    "Yang et al. 2020. Candidates that a rule stopped have no final value; they were the worse ones, so the improvement is rather "
+    "understated."
+)
+
+
+def control_table(found: Sequence[tuple[str, Control]], first: str) -> str:
+    """Controls, one in a row, each after its cell of the column `first`."""
+    headings = [head(first), head("objective"), head("its value", True), head("random, mean", True)]
+    headings += [head("random candidates", True), head("not trained to the end", True), head("improvement", True)]
     rows = []
-    for one in enough:
+    for cell, one in found:
         value = one.value if math.isnan(one.retrained) else one.retrained
         places = numbers.decimals([value, one.random.mean])
         note = "" if math.isnan(one.retrained) else " <small>retrained</small>"
-        mean = f"{numbers.fixed(one.random.mean, places)} <small>± {numbers.fixed(one.random.std, places)}</small>"
-        row = [escape(numbers.spoken(one.objective.name)), opener(one.best), numbers.fixed(value, places) + note, mean]
-        rows.append([*row, str(one.random.n), str(one.unfinished), f"{one.improvement:+.1%}".replace("-", "−")])
-    text = (
-        "The best candidate, whatever its size, against the average of those that chance proposed, on validation: (best − mean)/mean, after "
-        "Yang et al. 2020. Candidates that a rule stopped have no final value; they were the worse ones, so the improvement is rather "
-        "understated."
-    )
-    return (
-        f'<section id="chance"><h2>Against chance</h2><p>{text}</p>'
-        + table("Against chance", headings, rows)
-        + "</section>"
-    )
+        row = [cell, escape(numbers.spoken(one.objective.name)), numbers.fixed(value, places) + note]
+        row += [spread(one.random, places), str(one.random.n), str(one.unfinished)]
+        rows.append([*row, f"{one.improvement:+.1%}".replace("-", "−")])
+    return table("Against chance", headings, rows)
 
 
 def _pairs(band: Band, side: Sequence[float]) -> list[tuple[float, float]]:

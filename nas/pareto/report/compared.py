@@ -8,7 +8,7 @@ from pathlib import Path
 from nas.errors import ParetoError
 from nas.pareto import numbers, palette
 from nas.pareto.curves import attainment_plane, ordered
-from nas.pareto.report.analysis import contest_table
+from nas.pareto.report.analysis import CHANCE, contest_table, control_table
 from nas.pareto.report.charts import Frame, Series, chart
 from nas.pareto.report.elements import dot, head, resource, spread, table
 from nas.pareto.several import Several
@@ -39,7 +39,9 @@ def _html(found: Several) -> str:
     lede = f"Frontiers of {escape(goals)}, measured against one reference."
     if len(found.arms) > 1:
         lede += f" The largest hypervolume on average has <b>{escape(best.name)}</b>."
-    body = "".join((_attainment(found), _arms(found), _searches(found), _coverage(found), _families(found)))
+    body = "".join(
+        (_attainment(found), _arms(found), _searches(found), _coverage(found), _families(found), _chance(found))
+    )
     return f"""<!doctype html>
 <html lang="en">
 <head>
@@ -158,3 +160,10 @@ def _families(found: Several) -> str:
         return ""
     text = "Hypervolume of each family's own frontier, family against family, paired by search."
     return f'<section id="families"><h2>Families</h2><p>{text}</p>{"".join(parts)}</section>'
+
+
+def _chance(found: Several) -> str:
+    rows = [(escape(label), one) for label, all_ in found.controls().items() for one in all_ if one.random.n]
+    if not rows:
+        return ""
+    return f'<section id="chance"><h2>Against chance</h2><p>{CHANCE}</p>{control_table(rows, "search")}</section>'
