@@ -1,52 +1,91 @@
-"""Which nodes of different graphs are computed together: those that follow the same path from the inputs.
+"""Which nodes of different graphs are computed together: those that stand at the same place and read neighbors.
 
-Members are put in an order in which equal beginnings stand side by side. Every place of that tree of beginnings is one
-joint node: one call where the operator's rule knows how, for all members that pass through it.
+Places are counted from a graph's beginning, the last two from its end, so that the outputs of graphs of any depth stand at
+one place; what reads the common input is a beginning. What the members compute at a place lies in one memory, a *block*; neighbors there that do the same to neighbors
+elsewhere are a *joint node*: one call where the operator's rule knows how.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from nas.graph.graph import Graph, Node
 from nas.graph.operators import TABLE, Argument
 from nas.graph.types import TensorType
 
+# Nodes whose place is counted from the end: the output, and what it reads in most graphs.
+LAST = 2
+
+
+@dataclass(eq=False)
+class Block:
+    """What some members compute at one place, in the same axes: the contents of one memory.
+
+    Args:
+        shared: every member computes the same numbers.
+        output: the members' graphs return it.
+        joints: that compute it, for one stretch of its members each.
+    """
+
+    shared: bool
+    output: bool
+    joints: list[Joint] = field(default_factory=list)
+
+    @property
+    def nodes(self) -> list[Node]:
+        """One for each member."""
+        return [node for joint in self.joints for node in joint.nodes]
+
 
 @dataclass(frozen=True, eq=False)
 class Joint:
-    """One place in the graphs of the members `low` to before `high`.
+    """Neighbors in a block that are computed together.
 
     Args:
+        members: by number.
         nodes: each member's node there.
         types: each member's types of the inputs.
-        inputs: the joint nodes that it reads; they have these members and perhaps others.
-        shared: every member computes the same numbers.
-        output: the members' graphs return it.
-        key: of its weights, equal for places that share them; None where the operator owns none.
+        block: that it computes.
+        start: the place of its first member in the block.
+        inputs: the blocks that it reads, and the place of its first member there; the others follow.
+        readers: of each input, the most nodes that read it in one of the graphs.
+        owns: weights.
+        owner: the joint node whose weights it has instead, and the place of its first member there.
         draws: place among the operators of its graph that draw random numbers; -1: it draws none.
-        readers: the most nodes that read it in one of the graphs.
     """
 
-    low: int
-    high: int
+    members: tuple[int, ...]
     nodes: tuple[Node, ...]
     types: tuple[tuple[TensorType, ...], ...]
-    inputs: tuple[Joint, ...]
-    shared: bool
-    output: bool
-    key: int | None
+    block: Block
+    start: int
+    inputs: tuple[tuple[Block, int], ...]
+    readers: tuple[int, ...]
+    owns: bool
+    owner: tuple[Joint, int] | None
     draws: int
-    readers: int
 
 
 @dataclass(frozen=True)
-class _Place:
-    """What a node must have in common with another one to be joined with it."""
+class _Step:
+    """What one graph does at a place.
 
+    Args:
+        text: what a step must have in common with another one to be joined with it.
+        form: what it must have in common with another one to lie in one block with it.
+        reads: the places of its inputs.
+        key: the place of the node that brought its weights; None where it has none.
+    """
+
+    node: Node
+    types: tuple[TensorType, ...]
     text: str
+    form: str
+    reads: tuple[int, ...]
+    readers: tuple[int, ...]
     shared: bool
+    output: bool
     key: int | None
     draws: int
 
@@ -57,68 +96,137 @@ def order(graphs: Sequence[Graph], streams: Sequence[int]) -> list[int]:
     Args:
         streams: members with equal numbers see the same batches.
     """
-    keys = [[place.text for place in _places(graph, stream)] for graph, stream in zip(graphs, streams, strict=True)]
+    keys = [
+        [step.text for step in _steps(graph, stream).values()] for graph, stream in zip(graphs, streams, strict=True)
+    ]
     sizes = [[(_numbers(node), node.type.shape) for node in graph.nodes] for graph in graphs]
-    return sorted(range(len(graphs)), key=lambda i: (streams[i], keys[i], sizes[i]))
+    return sorted(range(len(graphs)), key=lambda i: (streams[i], _width(graphs[i]), keys[i], sizes[i]))
 
 
-def align(graphs: Sequence[Graph], streams: Sequence[int]) -> list[Joint]:
-    """The joint nodes of members in the order of `order`; each stands behind those that it reads."""
-    places = [_places(graph, stream) for graph, stream in zip(graphs, streams, strict=True)]
-    joints: list[Joint] = []
-    waiting: list[tuple[int, int, list[Joint]]] = [(0, len(graphs), [])]
-    while waiting:
-        low, high, path = waiting.pop()
-        while low < high and len(path) == len(places[low]):  # a graph that ends where others go on
-            low += 1
-        if low == high:
-            continue
-        text = places[low][len(path)].text
-        end = low + 1
-        while end < high and len(path) < len(places[end]) and places[end][len(path)].text == text:
-            end += 1
-        joint = _joint(graphs, places[low][len(path)], low, end, len(path), path)
-        joints.append(joint)
-        waiting += [(end, high, path), (low, end, [*path, joint])]
-    return joints
+def align(graphs: Sequence[Graph], streams: Sequence[int], first: int = 0) -> list[Block]:
+    """The blocks of members in the order of `order`; each stands behind those that it reads.
+
+    Args:
+        first: the number of the first member.
+    """
+    steps = [_steps(graph, stream) for graph, stream in zip(graphs, streams, strict=True)]
+    places = {place for one in steps for place in one}
+    blocks: list[Block] = []
+    found: _Found = {}  # place, member → its joint node, and which of its members it is
+    for place in sorted(places, key=lambda place: (place < 0, place)):
+        here = [(member, one[place]) for member, one in enumerate(steps) if place in one]
+        last = ""
+        for run in _runs(here, found):
+            (_, step), *_ = run
+            if not blocks or not last or last != step.form or step.shared:
+                blocks.append(Block(step.shared, step.output))
+            last = "" if step.shared else step.form
+            _join(run, blocks[-1], place, found, first)
+    return blocks
 
 
-def _joint(graphs: Sequence[Graph], place: _Place, low: int, high: int, at: int, path: list[Joint]) -> Joint:
-    members = graphs[low:high]
-    nodes = tuple(graph.nodes[at] for graph in members)
-    return Joint(
-        low=low,
-        high=high,
-        nodes=nodes,
-        types=tuple(tuple(graph.nodes[i].type for i in graph.nodes[at].inputs) for graph in members),
-        inputs=tuple(path[i] for i in nodes[0].inputs),
-        shared=place.shared,
-        output=at in graphs[low].outputs,
-        key=place.key,
-        draws=place.draws,
-        readers=max(len(graph.consumers[at]) + graph.outputs.count(at) for graph in members),
+_Here = list[tuple[int, _Step]]
+_Found = dict[tuple[int, int], tuple[Joint, int]]
+
+
+def _runs(here: _Here, found: _Found) -> list[_Here]:
+    """Neighbors at a place that do the same to neighbors elsewhere, with weights of neighbors in one joint node."""
+    runs: list[_Here] = []
+    for member, step in here:
+        before, last = runs[-1][-1] if runs else (-1, None)
+        if (
+            last is not None
+            and last.text == step.text
+            and all(_neighbors(found[at, before], found[at, member]) for at in step.reads)
+            and (
+                step.key is None
+                or (step.key, member) not in found
+                or found[step.key, before][0] is found[step.key, member][0]
+            )
+        ):
+            runs[-1].append((member, step))
+        else:
+            runs.append([(member, step)])
+    return runs
+
+
+def _neighbors(one: tuple[Joint, int], other: tuple[Joint, int]) -> bool:
+    """Whether they are neighbors in one block."""
+    (joint, at), (next_joint, next_at) = one, other
+    return joint.block is next_joint.block and joint.start + at + 1 == next_joint.start + next_at
+
+
+def _join(run: _Here, block: Block, place: int, found: _Found, first: int) -> None:
+    member, step = run[0]
+    sources = [found[at, member] for at in step.reads]
+    joint = Joint(
+        members=tuple(first + m for m, _ in run),
+        nodes=tuple(one.node for _, one in run),
+        types=tuple(one.types for _, one in run),
+        block=block,
+        start=sum(len(one.members) for one in block.joints),
+        inputs=tuple((source.block, source.start + at) for source, at in sources),
+        readers=tuple(map(max, zip(*(one.readers for _, one in run), strict=True))),
+        owns=step.key == place,
+        owner=None if step.key in (None, place) else found[step.key, member],
+        draws=step.draws,
     )
+    block.joints.append(joint)
+    found.update({(place, m): (joint, i) for i, (m, _) in enumerate(run)})
 
 
-def _places(graph: Graph, stream: int) -> list[_Place]:
-    found: list[_Place] = []
-    first: dict[str, int] = {}  # key of weights → the node that brought it
+def _steps(graph: Graph, stream: int) -> dict[int, _Step]:
+    """Place → what the graph does there."""
+    end = graph.outputs[0] + 1
+    places: list[int] = []
+    found: dict[int, _Step] = {}
+    brought: dict[str, int] = {}  # key of weights → the place of the node that brought them
     draws = 0
-    for node in graph.nodes:
+    for node in graph.nodes[:end]:
         operator = TABLE.get(node.op)
         attrs = dict(node.attrs)
         types = tuple(graph.nodes[i].type for i in node.inputs)
         owns = operator is not None and bool(operator.weights(types, attrs))
         random = operator is not None and operator.random
-        shared = not owns and not random and all(found[i].shared for i in node.inputs)
-        key = first.setdefault(node.weights or f"#{node.id}", node.id) if owns else None
+        reads = tuple(places[i] for i in node.inputs)
+        common = all(found[at].shared for at in reads)
+        shared = common and not owns and not random
+        place = node.id - end
+        if place < -1 and (place < -LAST or common):  # one product for all that read the common input
+            place = node.id
+        places.append(place)
+        key = brought.setdefault(node.weights or f"#{node.id}", place) if owns else None
         free = {one.name for one in operator.arguments if _free(one, random)} if operator else set()
         settings = node.attrs if shared else tuple(one for one in node.attrs if one[0] not in free)
-        form = node.type if shared else node.type.names
-        text = repr((node.op, settings, node.inputs, str(form), key, graph.outputs.count(node.id), stream * shared))
-        found.append(_Place(text, shared, key, draws if random else -1))
+        form = repr(str(node.type if shared else node.type.names))
+        drawn = draws if random else -1
+        found[place] = _Step(
+            node=node,
+            types=types,
+            text=repr((node.op, settings, reads, form, key, drawn, stream * shared)),
+            form=form,
+            reads=reads,
+            readers=tuple(len(graph.consumers[i]) + graph.outputs.count(i) for i in node.inputs),
+            shared=shared,
+            output=place == -1,
+            key=key,
+            draws=drawn,
+        )
         draws += random
     return found
+
+
+def _width(graph: Graph) -> tuple[int, ...]:
+    """The shape that the first layer with weights gives: those of equal sizes do best side by side."""
+    types = [tuple(graph.nodes[i].type for i in node.inputs) for node in graph.nodes]
+    return next(
+        (
+            node.type.shape
+            for node, given in zip(graph.nodes, types, strict=True)
+            if node.op in TABLE and TABLE[node.op].weights(given, dict(node.attrs))
+        ),
+        (),
+    )
 
 
 def _numbers(node: Node) -> list[int]:

@@ -65,11 +65,12 @@ class Cohort:
         self.members = [members[i] for i in found]
         self.criterion, self.like, self.batch = criterion, like, len(target)
         self.streams = [one.stream for one in self.members]
-        self.joints = align([one.graph for one in self.members], self.streams)
+        blocks = align([one.graph for one in self.members], self.streams)
+        self.joints = [joint for block in blocks for joint in block.joints]
         self.named = [one.named or named(one.module, one.graph) for one in self.members]
         self.weights = Weights(self.joints, self.named, like)
         self.clock = Clock([one.seed for one in self.members], [one.steps for one in self.members])
-        self.training = Program(self.joints, self.weights, self.batch, self.clock, training=True, like=like)
+        self.training = Program(blocks, self.weights, self.batch, self.clock, training=True, like=like)
         for name in sorted(self.training.islands - _said):
             _said.add(name)
             log.info("`%s` has no rule for cohorts; each candidate runs its own layer there", name)
@@ -118,7 +119,7 @@ class Cohort:
         for place in range(len(self.members)):
             self.clock.steps[place] += 1
         for joint, value in self.training.inputs:
-            inputs, _ = batches[self.members[joint.low].stream]
+            inputs, _ = batches[self.members[joint.members[0]].stream]
             value.tensor.copy_(inputs[joint.nodes[0].id])
         for stream, losses in self.losses.items():
             losses.target.copy_(batches[stream][1])
@@ -145,9 +146,10 @@ class Cohort:
         batch = min(batch, count)
         if (stream, batch) not in self._evaluations:
             places = self.places(stream)
-            joints = [joint for joint in self.joints if joint.low in places]
+            graphs = [self.members[place].graph for place in places]
+            blocks = align(graphs, [stream] * len(graphs), places.start)
             self._evaluations[stream, batch] = Program(
-                joints, self.weights, batch, self.clock, training=False, like=self.like, low=places.start
+                blocks, self.weights, batch, self.clock, training=False, like=self.like
             )
         program = self._evaluations[stream, batch]
         outputs = program.outputs

@@ -49,7 +49,7 @@ class Steps:
             ends = [0, *accumulate(map(prod, slot.shapes))]
             start = int(slot.gradient.storage_offset())
             for i, (name, shape) in enumerate(zip(slot.names, slot.shapes, strict=True)):
-                member = slot.low + i
+                member = slot.members[i]
                 recipe = recipes[member]
                 decay = recipe.weight_decay * factor(recipe.weight_decay_factors, name, float(len(shape) >= 2))
                 setting = _Setting(self.leader[member], factor(recipe.lr_factors, name, 1.0), decay)
@@ -112,8 +112,8 @@ class Steps:
     def _places(self, place: int) -> Iterator[tuple[str, tuple[int, ...], int, int]]:
         """Name and shape of each weight of a member that learns, and where it lies in the flat tensor."""
         for slot in self.weights.slots():
-            at = place - slot.low
-            if slot.gradient is not None and 0 <= at < len(slot.shapes):
+            if slot.gradient is not None and place in slot.members:
+                at = slot.members.index(place)
                 low = int(slot.gradients[at].storage_offset())
                 yield slot.names[at], slot.shapes[at], low, low + prod(slot.shapes[at])
 

@@ -11,7 +11,7 @@ from functools import cache
 
 from torch import Tensor
 
-from evaluators.cohorts.alignment import Joint
+from evaluators.cohorts.alignment import Block, Joint
 from evaluators.cohorts.rules.base import Calls, Clock, Rule, Scratch, Site
 from evaluators.cohorts.rules.island import island
 from evaluators.cohorts.values import Pool, Value
@@ -23,46 +23,45 @@ class Program:
     """The forward pass of all members, and in training the backward pass from their outputs to their weights.
 
     Args:
-        joints: of `align`.
-        weights: of these joints.
+        blocks: of `align`.
+        weights: of their members.
         batch: samples a step.
         clock: the members' seeds and steps, which dropout reads.
         training: whether there is a backward pass, noise and batch statistics.
         like: gives dtype and device.
-        low: the first member of the joints.
     """
 
     def __init__(
         self,
-        joints: Sequence[Joint],
+        blocks: Sequence[Block],
         weights: Weights,
         batch: int,
         clock: Clock,
         *,
         training: bool,
         like: Tensor,
-        low: int = 0,
     ) -> None:
-        self.low = low
-        self.joints, self.weights, self.batch, self.training, self.like = joints, weights, batch, training, like
+        self.blocks, self.weights, self.batch, self.training, self.like = blocks, weights, batch, training, like
         self.scratch, self.pool = Scratch(), Pool()
         self.inputs: list[tuple[Joint, Value]] = []
         self.forward_calls: Calls = []
         self.backward_calls: Calls = []
-        self.values: dict[Joint, Value] = {}
-        self.learns: dict[Joint, bool] = {}
+        self.values: dict[Block, Value] = {}
+        self.learns: dict[Block, list[bool]] = {}  # each member's node, or one before it
         self.islands: set[str] = set()  # operators that run as the members' own layers
         self.outputs = self._outputs()
-        steps: list[Callable[[], Calls]] = []
-        for joint in joints:
-            calls, backward = self._step(joint, clock)
-            self.forward_calls += calls
-            steps.append(backward)
+        steps: list[list[Callable[[], Calls]]] = []
+        for block in blocks:
+            steps.append([])
+            for joint in block.joints:
+                calls, backward = self._step(joint, clock)
+                self.forward_calls += calls
+                steps[-1].append(backward)
         if training:
             self.outputs.written = [True] * len(self.outputs)  # by the losses
-            for joint, backward in zip(reversed(joints), reversed(steps), strict=True):
-                self.backward_calls += backward()
-                self.values[joint].release_gradient()
+            for block, backwards in zip(reversed(blocks), reversed(steps), strict=True):
+                self.backward_calls += [call for backward in backwards for call in backward()]
+                self.values[block].release_gradient()
             tied = [slot.gradient for slot in weights.slots() if slot.tied and slot.gradient is not None]
             self.backward_calls[:0] = [gradient.zero_ for gradient in tied]
 
@@ -79,35 +78,43 @@ class Program:
     # ------------------------------------------------------------------ inside
 
     def _outputs(self) -> Value:
-        """One memory for what all members return, so that one call computes all losses."""
-        last = sorted((joint for joint in self.joints if joint.output), key=lambda joint: joint.low)
-        shapes = [node.type.shape for joint in last for node in joint.nodes]
-        return Value(shapes, self.batch, like=self.like)
+        """One memory for what all members return, so that one call computes all losses; `values` has those of each block."""
+        ends = [block for block in self.blocks if block.output]
+        outputs = Value([node.type.shape for block in ends for node in block.nodes], self.batch, like=self.like)
+        low = 0
+        for block in ends:
+            high = low + len(block.nodes)
+            self.values[block] = outputs.slice(low, high)
+            low = high
+        return outputs
 
     def _step(self, joint: Joint, clock: Clock) -> tuple[Calls, Callable[[], Calls]]:
-        output = self._output(joint)
-        self.values[joint] = output
+        block = joint.block
+        if block not in self.values:
+            shapes = [node.type.shape for node in block.nodes]
+            self.values[block] = Value(shapes, self.batch, like=self.like, shared=block.shared, pool=self.pool)
+        learns = self.learns.setdefault(block, [])
         if joint.nodes[0].op == "input":
-            self.learns[joint] = False
-            self.inputs.append((joint, output))
+            learns += [False] * len(joint.nodes)
+            self.inputs.append((joint, self.values[block]))
             return [], list
         slots = self.weights.of(joint)
-        learning = [self.learns[one] for one in joint.inputs]
-        self.learns[joint] = any(learning) or any(slot.learns for slot in slots.values())
-        count = 1 if joint.shared else joint.high - joint.low
-        starts = [joint.low - one.low for one in joint.inputs]
+        count = 1 if block.shared else len(joint.nodes)
+        learning = [any(self.learns[one][start : start + len(joint.nodes)]) for one, start in joint.inputs]
+        trained = any(learning) or any(slot.learns for slot in slots.values())
+        learns += [trained] * len(joint.nodes)
         site = Site(
             nodes=joint.nodes[:count],
             types=joint.types[:count],
-            inputs=[self.values[one].slice(i, i + count) for one, i in zip(joint.inputs, starts, strict=True)],
-            output=output.slice(0, count),
+            inputs=[self.values[one].slice(start, start + count) for one, start in joint.inputs],
+            output=self.values[block].slice(joint.start, joint.start + count),
             weights=slots,
             learning=learning,
             training=self.training,
-            low=joint.low,
+            members=joint.members,
             clock=clock,
             draws=joint.draws,
-            readers=[one.readers for one in joint.inputs],
+            readers=joint.readers,
             scratch=self.scratch,
         )
         rule = named_rule(TABLE[joint.nodes[0].op].cohort)
@@ -116,13 +123,7 @@ class Program:
             self.islands.add(joint.nodes[0].op)
             made = island(site)
         calls, backward = made
-        return calls, backward if self.learns[joint] else list
-
-    def _output(self, joint: Joint) -> Value:
-        if joint.output and not joint.shared:
-            return self.outputs.slice(joint.low - self.low, joint.high - self.low)
-        shapes = [node.type.shape for node in joint.nodes]
-        return Value(shapes, self.batch, like=self.like, shared=joint.shared, pool=self.pool)
+        return calls, backward if trained else list
 
 
 @cache

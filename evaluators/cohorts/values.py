@@ -122,7 +122,7 @@ class Value:
     def borrow_gradient(self, of: Value) -> bool:
         """Let the gradient be the very memory of another's, where nothing was written yet and the members are the same."""
         root = self._root
-        if root is not self or root._gradient is not None or len(of) != len(self) or of.shapes != self.shapes:
+        if root is not self or of._root is not of or root._gradient is not None or of.shapes != self.shapes:
             return False
         root._gradient = of.gradient
         root._gradient.holders += 1

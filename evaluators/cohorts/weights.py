@@ -5,7 +5,6 @@ A weight of a joint node is a `Slot`: one stretch of the flat tensor with every 
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -52,9 +51,10 @@ def named(module: nn.Module, graph: Graph) -> Named:
 
 
 class Slot:
-    """One weight of the members of a joint node, from member `low` on.
+    """One weight of the members of a joint node.
 
     Args:
+        members: by number.
         names: what each member's own module calls it.
         shapes: of each member's part.
         whole: the stretch of memory, flat.
@@ -64,14 +64,14 @@ class Slot:
 
     def __init__(
         self,
-        low: int,
+        members: Sequence[int],
         names: Sequence[str],
         shapes: Sequence[tuple[int, ...]],
         whole: Tensor,
         gradient: Tensor | None,
         tied: bool,
     ) -> None:
-        self.low, self.names, self.shapes = low, tuple(names), tuple(shapes)
+        self.members, self.names, self.shapes = tuple(members), tuple(names), tuple(shapes)
         self.whole, self.gradient, self.tied = whole, gradient, tied
 
     @property
@@ -89,21 +89,18 @@ class Slot:
         assert self.gradient is not None
         return _cut(self.gradient, self.shapes)
 
-    def of(self, low: int, high: int) -> Slot:
-        """The part of the members `low` to before `high`, in the same memory."""
-        first, last = low - self.low, high - self.low
-        if (first, last) == (0, len(self.shapes)):
+    def slice(self, low: int, high: int) -> Slot:
+        """The part of the members at the places `low` to before `high`, in the same memory."""
+        if (low, high) == (0, len(self.shapes)):
             return self
-        whole, gradient = (
-            None if one is None else self.part_of(one, first, last) for one in (self.whole, self.gradient)
-        )
-        assert whole is not None
-        return Slot(low, self.names[first:last], self.shapes[first:last], whole, gradient, self.tied)
+        gradient = None if self.gradient is None else self.part_of(self.gradient, low, high)
+        whole = self.part_of(self.whole, low, high)
+        return Slot(self.members[low:high], self.names[low:high], self.shapes[low:high], whole, gradient, self.tied)
 
-    def part_of(self, memory: Tensor, first: int, last: int) -> Tensor:
-        """From its member at place `first` to before that at `last`, of memory laid out like `whole`."""
+    def part_of(self, memory: Tensor, low: int, high: int) -> Tensor:
+        """From its member at place `low` to before that at `high`, of memory laid out like `whole`."""
         ends = [0, *accumulate(map(prod, self.shapes))]
-        return memory[ends[first] : ends[last]]
+        return memory[ends[low] : ends[high]]
 
 
 def _cut(whole: Tensor, shapes: Sequence[tuple[int, ...]]) -> list[Tensor]:
@@ -121,16 +118,17 @@ class Weights:
     """
 
     def __init__(self, joints: Sequence[Joint], members: Sequence[Named], like: Tensor) -> None:
-        uses = Counter((joint.key, m) for joint in joints for m in range(joint.low, joint.high))
-        owners = [joint for joint in joints if joint.key is not None and joint.key == joint.nodes[0].id]
+        lent = {joint.owner[0] for joint in joints if joint.owner is not None}
+        owners = [joint for joint in joints if joint.owns]
         wanted: list[tuple[Joint, str, list[str], list[Tensor]]] = []
         for joint in owners:
-            for weight in members[joint.low].of_node[joint.nodes[0].id]:
-                names = [members[m].of_node[joint.nodes[0].id][weight] for m in range(joint.low, joint.high)]
-                tensors = [members[m].tensors[name] for m, name in enumerate(names, start=joint.low)]
+            of_node = [members[m].of_node[node.id] for m, node in zip(joint.members, joint.nodes, strict=True)]
+            for weight in of_node[0]:
+                names = [own[weight] for own in of_node]
+                tensors = [members[m].tensors[name] for m, name in zip(joint.members, names, strict=True)]
                 wanted.append((joint, weight, names, tensors))
-        learning = [one for one in wanted if one[2][0] in members[one[0].low].trained]
-        resting = [one for one in wanted if one[2][0] not in members[one[0].low].trained]
+        learning = [one for one in wanted if one[2][0] in members[one[0].members[0]].trained]
+        resting = [one for one in wanted if one[2][0] not in members[one[0].members[0]].trained]
         # What decays comes first, so that a cohort with one recipe is two stretches.
         learning.sort(key=lambda one: one[3][0].ndim < 2)
         sizes = [sum(tensor.numel() for tensor in tensors) for *_, tensors in learning]
@@ -140,24 +138,27 @@ class Weights:
         ends = list(accumulate(sizes))
         for (joint, weight, names, tensors), end, size in zip(learning, ends, sizes, strict=True):
             stretch = slice(end - size, end)
-            tied = any(uses[joint.key, m] > 1 for m in range(joint.low, joint.high))
             shapes = [tuple(tensor.shape) for tensor in tensors]
-            self._slots[joint][weight] = Slot(
-                joint.low, names, shapes, self.flat[stretch], self.gradient[stretch], tied
-            )
+            whole, gradient = self.flat[stretch], self.gradient[stretch]
+            self._slots[joint][weight] = Slot(joint.members, names, shapes, whole, gradient, joint in lent)
         for joint, weight, names, tensors in resting:
             dtype = like.dtype if tensors[0].is_floating_point() else tensors[0].dtype
             whole = torch.zeros(sum(tensor.numel() for tensor in tensors), dtype=dtype, device=like.device)
             shapes = [tuple(tensor.shape) for tensor in tensors]
-            self._slots[joint][weight] = Slot(joint.low, names, shapes, whole, None, False)
-        self._owners = {(joint.key, m): joint for joint in owners for m in range(joint.low, joint.high)}
+            self._slots[joint][weight] = Slot(joint.members, names, shapes, whole, None, False)
+        self._at = {
+            (member, node.id): (self._slots[joint], i)
+            for joint in owners
+            for i, (member, node) in enumerate(zip(joint.members, joint.nodes, strict=True))
+        }
 
     def of(self, joint: Joint) -> dict[str, Slot]:
         """The operator's weight → its slot, for the members of `joint`."""
-        if joint.key is None:
+        if not joint.owns and joint.owner is None:
             return {}
-        owner = self._owners[joint.key, joint.low]
-        return {name: slot.of(joint.low, joint.high) for name, slot in self._slots[owner].items()}
+        owner, at = joint.owner or (joint, 0)
+        slots, low = self._at[joint.members[0], owner.nodes[at].id]
+        return {name: slot.slice(low, low + len(joint.members)) for name, slot in slots.items()}
 
     def slots(self) -> Iterator[Slot]:
         """All of them, each once."""
@@ -167,9 +168,10 @@ class Weights:
     def tensors(self, member: int) -> dict[str, Tensor]:
         """A member's weights by name: views of the memory that is trained in."""
         return {
-            slot.names[member - slot.low]: slot.parts[member - slot.low]
+            slot.names[at]: slot.parts[at]
             for slot in self.slots()
-            if slot.low <= member < slot.low + len(slot.shapes)
+            for at, other in enumerate(slot.members)
+            if other == member
         }
 
     def load(self, member: int, tensors: Mapping[str, Tensor]) -> None:

@@ -173,9 +173,10 @@ def test_every_rule_gives_torchs_values_and_gradients(
             CrossEntropy(CLASSES).loss(result, y).backward()  # type: ignore[no-untyped-call]
             _assert_close(cohort.training.outputs.parts[place], result.detach())
             found = {
-                slot.names[place - slot.low]: slot.gradients[place - slot.low]
+                slot.names[at]: slot.gradients[at]
                 for slot in cohort.weights.slots()
-                if slot.learns and 0 <= place - slot.low < len(slot.names)
+                for at, owner in enumerate(slot.members)
+                if slot.learns and owner == place
             }
             for weight, parameter in member.module.named_parameters():
                 if parameter.grad is not None:

@@ -61,7 +61,7 @@ class Site:
         weights: the operator's weights.
         learning: which inputs need a gradient.
         training: False in evaluation: no noise, running statistics are used.
-        low: number of the first member in the cohort.
+        members: their numbers in the cohort.
         clock: the members' steps, by number in the cohort.
         draws: place among the operators of the graph that draw random numbers.
         readers: of each input, how many nodes read it.
@@ -75,7 +75,7 @@ class Site:
     weights: Mapping[str, Slot]
     learning: Sequence[bool]
     training: bool
-    low: int
+    members: Sequence[int]
     clock: Clock
     draws: int = -1
     readers: Sequence[int] = ()

@@ -34,7 +34,7 @@ def batch_norm(site: Site) -> Made | None:
         kind([given, out], [_of(slot, i, whole) for slot in slots], training=site.training, eps=eps)
         for i, (given, out) in enumerate(zip(places(x), places(y), strict=True))
     ]
-    forward: Calls = [step.forward for step in steps]
+    forward: Calls = [call for step in steps for call in step.forward]
     if site.training:
         forward.append(partial(site.weights["num_batches_tracked"].whole.add_, 1))
 
@@ -56,34 +56,48 @@ class _Turned:
 
     def __init__(self, memory: list[Tensor], weights: list[Tensor | None], *, training: bool, eps: float) -> None:
         self.x, self.out = memory
-        self.weights, self.training, self.eps = weights, training, eps
-        self.mean, self.scale = (self.x.new_empty(len(self.x), 1) for _ in range(2))
-        self.squares = torch.empty_like(self.x)
+        self.weights, self.eps = weights, eps
+        self.mean, self.scale = (self.x.new_empty(len(self.x)) for _ in range(2))
+        self.forward = self._training() if training else self._evaluation()
 
-    def forward(self) -> None:
-        x, out, mean, scale, squares = self.x, self.out, self.mean, self.scale, self.squares
-        weight, bias, running_mean, running_var = self.weights
+    def _training(self) -> Calls:
+        x, out, mean, scale = self.x, self.out, self.mean, self.scale
+        _, _, running_mean, running_var = self.weights
         assert running_mean is not None and running_var is not None
-        if self.training:
-            torch.mean(x, 1, True, out=mean)
-            running_mean.lerp_(mean[:, 0], MOMENTUM)
-            torch.sub(x, mean, out=out)
-            torch.mul(out, out, out=squares)
-            torch.mean(squares, 1, True, out=scale)
-            samples = x.shape[1]
-            running_var.mul_(1 - MOMENTUM).add_(scale[:, 0], alpha=MOMENTUM * samples / (samples - 1))
-        else:
-            torch.sub(x, running_mean.unsqueeze(1), out=out)
-            scale.copy_(running_var.unsqueeze(1))
-        out.mul_(scale.add_(self.eps).rsqrt_())
+        squares, samples = torch.empty_like(x), x.shape[1]
+        return [
+            partial(torch.mean, x, 1, out=mean),
+            partial(running_mean.lerp_, mean, MOMENTUM),
+            partial(torch.sub, x, mean.unsqueeze(1), out=out),
+            partial(torch.mul, out, out, out=squares),
+            partial(torch.mean, squares, 1, out=scale),
+            partial(running_var.mul_, 1 - MOMENTUM),
+            partial(running_var.add_, scale, alpha=MOMENTUM * samples / (samples - 1)),
+            *self._scaled(),
+        ]
+
+    def _evaluation(self) -> Calls:
+        _, _, running_mean, running_var = self.weights
+        assert running_mean is not None and running_var is not None
+        return [
+            partial(torch.sub, self.x, running_mean.unsqueeze(1), out=self.out),
+            partial(self.scale.copy_, running_var),
+            *self._scaled(),
+        ]
+
+    def _scaled(self) -> Calls:
+        weight, bias, *_ = self.weights
+        scale, out = self.scale, self.out
+        calls: Calls = [partial(scale.add_, self.eps), scale.rsqrt_, partial(out.mul_, scale.unsqueeze(1))]
         if weight is not None and bias is not None:
-            out.mul_(weight.unsqueeze(1)).add_(bias.unsqueeze(1))
+            calls.append(partial(torch.addcmul, bias.unsqueeze(1), out, weight.unsqueeze(1), out=out))
+        return calls
 
     def backward(self, gradient: Tensor, outs: tuple[Tensor | None, ...], added: tuple[bool, ...]) -> None:
         weight, _, running_mean, running_var = self.weights
         found, *others = _aten.native_batch_norm_backward(
             gradient.unsqueeze(0), self.x.unsqueeze(0), weight, running_mean, running_var,
-            self.mean[:, 0], self.scale[:, 0], True, self.eps, [out is not None for out in outs],
+            self.mean, self.scale, True, self.eps, [out is not None for out in outs],
         )  # fmt: skip
         _put([found if outs[0] is None else found[0], *others], outs, added)
 
@@ -95,10 +109,11 @@ class _Rows:
         self.x, self.out = rows
         self.dense = [None if one.is_contiguous() else torch.empty_like(one).contiguous() for one in rows]
         self.weights, self.training, self.eps = weights, training, eps
+        self.forward: Calls = [self._run]
         width = self.x.shape[1]
         self.mean, self.scale = self.x.new_empty(width), self.x.new_empty(width)
 
-    def forward(self) -> None:
+    def _run(self) -> None:
         x, out = self.dense
         if x is not None:
             x.copy_(self.x)

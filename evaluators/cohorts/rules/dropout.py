@@ -22,7 +22,7 @@ def dropout(site: Site) -> Made:
     for place, mask in enumerate(masks.parts):
         rate = float(dict(site.nodes[place].attrs)["rate"])  # type: ignore[arg-type]
         drawn = torch.empty(mask.shape, dtype=mask.dtype, device=mask.device)
-        forward.append(partial(_draw, site.clock, site.low + place, site.draws, 1 - rate, drawn, mask))
+        forward.append(partial(_draw, site.clock, site.members[place], site.draws, 1 - rate, drawn, mask))
     forward += [partial(torch.mul, part, mask, out=out) for out, part, mask in together(y, x, masks)]
 
     def backward() -> Calls:

@@ -201,7 +201,7 @@ class Product:
         """Weight, φ(x), and its part of the result or gradient, for each product."""
         ends = [0, *accumulate(self.result.turned.widths)]
         for low, high, z in self.phi.runs():
-            yield self.weight.of(self.weight.low + low, self.weight.low + high), z, whole[ends[low] : ends[high]]
+            yield self.weight.slice(low, high), z, whole[ends[low] : ends[high]]
 
 
 def row_sums(numbers: Tensor, slot: Slot) -> Calls:

@@ -32,7 +32,7 @@ class _Member:
     """One member's layer, whose weights are views of the cohort's."""
 
     def __init__(self, site: Site, place: int) -> None:
-        self.site, self.number = site, site.low + place
+        self.site, self.number = site, site.members[place]
         self.layer, names = _layer(site.nodes[place], site.types[place])
         self.layer.train(site.training)
         self.layer.to(site.output.tensor)

@@ -71,7 +71,7 @@ class RowNorm:
         self.blocks: list[_Block | _Alone] = []
         for low, high in self.places:
             rows = rows_of(x, low, high), rows_of(y, low, high)
-            gamma, beta = (None if slot is None else slot.of(slot.low + low, slot.low + high) for slot in slots)
+            gamma, beta = (None if slot is None else slot.slice(low, high) for slot in slots)
             if centered and eps is not None and high == low + 1:
                 self.blocks.append(_Alone(*rows, gamma, beta, eps))
                 continue

@@ -175,7 +175,7 @@ class _Edges:
         self.spread = torch.zeros_like(weight.whole)  # each scale times `factor`, as often as it has coefficients
         self.grown = torch.zeros_like(weight.whole)
         products = torch.zeros_like(weight.whole)
-        self.products = Slot(weight.low, weight.names, weight.shapes, products, self.grown, tied=False)
+        self.products = Slot(weight.members, weight.names, weight.shapes, products, self.grown, tied=False)
         counts = [shape[2] for shape in weight.shapes]
         self.factors = {count: weight.whole.new_full((count,), factor) for count in counts}
         self.stretches = list(stretches(self._ranges(), lambda one: (one.low, one.high)))
