@@ -37,7 +37,8 @@ from typing import Any
 
 import yaml
 from rivals.problem import Decision, Problem, Trace
-from search_efficiency_report import Run, commit, load, report
+from search_efficiency_measures import Run, commit, load
+from search_efficiency_report import report
 
 from evaluators.tables import TABLES, load_table
 from nas.study.samplers import SAMPLERS
@@ -250,8 +251,11 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=SEEDS, help="how many")
     parser.add_argument("--trials", type=int, default=TRIALS, help="different designs a search may see")
     parser.add_argument("--cap", nargs="*", type=_cap, default=[], help=f"METHOD=TRIALS, over {MOST}")
+    parser.add_argument(
+        "--again", nargs="+", default=[], metavar="METHOD", help="forget their runs, as nas/frontier, first"
+    )
     parser.add_argument("--processes", type=int, default=1)
-    parser.add_argument("--subject", help="the method that others are compared with; the first of --samplers")
+    parser.add_argument("--subject", help="the method that others are compared with; nas/frontier")
     parser.add_argument("--count-repeats", action="store_true", help="a design proposed again is a trial again")
     parser.add_argument(
         "--error-decades", action="store_true", help="measure errors of accuracies by their logarithm, too"
@@ -261,6 +265,9 @@ def main() -> None:
     options.most = MOST | dict(options.cap)
     options.out.mkdir(parents=True, exist_ok=True)
     path = options.out / "runs.jsonl"
+    if options.again:
+        kept = [json.dumps(asdict(run)) + "\n" for run in load(path) if run.method not in options.again]
+        path.write_text("".join(kept), encoding="utf-8")
     if not options.report:
         run_missing(options, path)
     chosen = {*(f"nas/{name}" for name in options.samplers), *options.rivals}
@@ -270,8 +277,8 @@ def main() -> None:
     ]  # fmt: skip
     if not runs:
         sys.exit(f"{path} has none of these runs")
-    first = f"nas/{options.samplers[0]}" if options.samplers else runs[0].method
-    subject = options.subject or (first if any(run.method == first for run in runs) else runs[0].method)
+    there = dict.fromkeys(run.method for run in runs)
+    subject = options.subject or ("nas/frontier" if "nas/frontier" in there else next(iter(there)))
     print(report(runs, subject, options.trials, options.out, options.count_repeats, options.error_decades))
 
 

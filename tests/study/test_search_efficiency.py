@@ -28,7 +28,7 @@ def bench(monkeypatch: pytest.MonkeyPatch) -> Any:
 @pytest.fixture
 def told(monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
-    return importlib.import_module("search_efficiency_report")
+    return importlib.import_module("search_efficiency_measures")
 
 
 def run(told: Any, method: str, rows: list[int], seed: int = 0, trials: int = 6, table: str = "hpolib/protein") -> Any:
@@ -78,7 +78,12 @@ def test_rows_and_comparisons(told: Any) -> None:
     assert rows["good"].regret(n) == pytest.approx([0] * 6, abs=1e-12)
     assert rows["poor"].reached[0.995] == 0
     assert rows["poor"].needed[0.995] == [n] * 6
-    poorly, shortly = told.compared(list(rows.values()), "good")
+    poorly, shortly, best_of_them = told.compared(list(rows.values()), "good")
+    assert (best_of_them.other, best_of_them.trials, best_of_them.regret) == (
+        "the best rival of each table",
+        poorly.trials,
+        poorly.regret,
+    )
     assert (poorly.other, poorly.wins, poorly.pairs) == ("poor", 6, 6)
     assert poorly.trials[0] <= 1
     assert poorly.p == pytest.approx(1 / 64)
