@@ -221,3 +221,20 @@ def test_text_has_the_contrast_of_wcag_aa(theme: int) -> None:
         for ground in ("paper", "raised", "wash"):
             pair = sorted(luminance(shades[name][theme].strip()) for name in (text, ground))
             assert (pair[1] + 0.05) / (pair[0] + 0.05) >= 4.5, (text, ground)
+
+
+@pytest.mark.parametrize(
+    "goals",
+    [
+        ["minimize params", "minimize macs"],
+        ["maximize params", "maximize accuracy"],
+        ["minimize a", "minimize b", "minimize c", "minimize d"],
+    ],
+)
+@pytest.mark.parametrize("n", [1, 30])
+def test_studies_of_any_goals_have_a_report(
+    tmp_path: Path, study_of: Callable[..., StudyRecord], goals: list[str], n: int
+) -> None:
+    record = study_of([[(7 * i + 3 * k) % 11 + 1 for k in range(len(goals))] for i in range(n)], goals)
+    page = Page(write_report(record, tmp_path / "report.html").read_text())
+    assert page.data()["history"][-1][0] == n - 1

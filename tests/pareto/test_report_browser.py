@@ -295,6 +295,22 @@ def test_conclusions_are_read_without_a_script_and_scroll_in_their_boxes(
     context.close()
 
 
+def test_progress_is_shown_over_candidates_or_compute(visit: Any, report: Path, searched: StudyRecord) -> None:
+    page = visit(report)
+    read = "document.querySelector('#history svg text.name:last-of-type').textContent"
+    page.locator("#history svg").scroll_into_view_if_needed()
+    page.hover("#history svg", position={"x": 200, "y": 90})
+    assert " at candidate " in page.evaluate(read)
+    page.focus("#compute")
+    page.keyboard.press("Enter")
+    assert page.get_attribute("#compute", "aria-pressed") == "true"
+    page.hover("#history svg", position={"x": 400, "y": 90})
+    page.wait_for_function(f"{read}.includes(' at hour ')")
+    hours = sum(trial.seconds for trial in searched.trials) / 3600
+    shown = float(page.evaluate(read).rpartition(" ")[2])
+    assert 0 < shown <= hours
+
+
 def test_charts_follow_the_theme(visit: Any, report: Path) -> None:
     colour = "getComputedStyle(document.querySelector('#confirmed .step')).stroke"
     light, dark = (visit(report, color_scheme=scheme).evaluate(colour) for scheme in ("light", "dark"))

@@ -214,6 +214,15 @@ def test_a_frontier_of_other_objectives(searched: StudyRecord) -> None:
     )
 
 
+def test_what_follows_from_the_record_is_an_objective_too(study_of: Study) -> None:
+    record = study_of([(0.9, 500), (0.5, 10)], GOALS)
+    trials = (replace(record.trials[0], joules={"cpu": 3.0, "gpu": 4.5}), record.trials[1])
+    record = replace(record, trials=(replace(trials[0], costs={"params": 500, "buffers": 20}), trials[1]))
+    front = frontier(restated(record, ["minimize weight_bytes", "minimize joules"]))
+    assert [trial.values for trial in front.candidates] == [(2080, 7.5)], "the other was not measured"
+    assert [trial.values for trial in frontier(restated(record, ["minimize weight_bytes"])).members] == [(40,)]
+
+
 def test_constraints_stay(study_of: Study) -> None:
     record = study_of([(0.9, 500), (0.5, 10)], GOALS, ["params <= 100"])
     assert [t.number for t in frontier(restated(record, ["maximize accuracy"])).members] == [1]

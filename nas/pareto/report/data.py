@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 from nas.pareto import numbers
@@ -91,7 +92,7 @@ def payload(
         "candidates": [trial.number for trial in front.candidates],
         "members": [trial.number for trial in front.members],
         "knee": front.knee().number,
-        "history": [[number, rounded(volume)] for number, volume in front.history()],
+        "history": _history(front),
         "details": details,
         "published": [{"label": one.label, "values": _plain(one.values)} for one in published],
         "confirmed": _confirmed(front, confirmation),
@@ -107,6 +108,18 @@ def rounded(value: float) -> float | int | None:
     if isinstance(value, int):
         return value
     return float(f"{value:.6g}") if math.isfinite(value) else None
+
+
+def _history(front: Front) -> list[list[float | int | None]]:
+    """Rows of a candidate's number, the hypervolume after it, and the compute that it and all before it took, in hours."""
+    took = dict(
+        zip(
+            (trial.number for trial in front.record.trials),
+            accumulate(trial.seconds for trial in front.record.trials),
+            strict=True,
+        )
+    )
+    return [[number, rounded(volume), rounded(took[number] / 3600)] for number, volume in front.history()]
 
 
 def _quantities(front: Front) -> list[dict[str, Any]]:

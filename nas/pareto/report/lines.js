@@ -29,7 +29,7 @@ function lineChart({ xs, values, title, across, height = 150, step = false }) {
     const read = ([px, py], always) => {
       dot.setAttribute("cx", x(px));
       dot.setAttribute("cy", y(py));
-      reading.textContent = always ? full(py) : `${full(py)} at ${across} ${px}`;
+      reading.textContent = always ? full(py) : `${full(py)} at ${across} ${full(px)}`;
     };
     read(points.at(-1), true);
     picture.append(dot, reading);

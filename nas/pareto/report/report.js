@@ -16,6 +16,22 @@
     },
   });
 
+  /** The hypervolume over candidates or, at the press of a button, over the compute that they took. */
+  function progress() {
+    const place = document.getElementById("history"), button = document.getElementById("compute");
+    const draw = () => {
+      const byCompute = button.getAttribute("aria-pressed") === "true", column = byCompute ? 2 : 0;
+      place.replaceChildren(
+        lineChart({ xs: data.history.map((h) => h[column]), values: data.history.map((h) => h[1]), title: "hypervolume", across: byCompute ? "hour" : "candidate", height: 190, step: true }));
+    };
+    button.hidden = data.history.at(-1)[2] <= 0;
+    button.addEventListener("click", () => {
+      button.setAttribute("aria-pressed", button.getAttribute("aria-pressed") !== "true");
+      draw();
+    });
+    draw();
+  }
+
   function open(number) {
     if (!shown.has(number)) return;
     if (panel.hidden) cause = document.activeElement;
@@ -72,9 +88,7 @@
     if (data.confirmed.length) text.push("Hollow squares: retrained, mean ± standard deviation on the test split.");
     if (data.published.length) text.push("Diamonds: paper-reported.");
     document.getElementById("marks").textContent = text.join(" ");
-    if (data.history.length > 1)
-      document.getElementById("history").append(
-        lineChart({ xs: data.history.map((h) => h[0]), values: data.history.map((h) => h[1]), title: "hypervolume", across: "candidate", height: 190, step: true }));
+    if (data.history.length > 1) progress();
   }
 
   const dark = matchMedia("(prefers-color-scheme: dark)");
