@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import accumulate
 from math import prod
 
@@ -41,7 +41,8 @@ class Steps:
         self.second = torch.zeros_like(weights.flat)
         same: dict[tuple[str, int], int] = {}
         self.leader = [same.setdefault((repr(r), p), m) for m, (r, p) in enumerate(zip(recipes, phases, strict=True))]
-        self.counts = [torch.zeros((), device=weights.flat.device) for _ in recipes]
+        self.taken = torch.zeros(len(recipes), device=weights.flat.device)  # steps, of those in `leader`
+        self.counts = list(self.taken)
         stretches: dict[_Setting, list[tuple[int, int]]] = {}
         for slot in weights.slots():
             if slot.gradient is None:
@@ -54,7 +55,7 @@ class Steps:
                 decay = recipe.weight_decay * factor(recipe.weight_decay_factors, name, float(len(shape) >= 2))
                 setting = _Setting(self.leader[member], factor(recipe.lr_factors, name, 1.0), decay)
                 stretches.setdefault(setting, []).append((start + ends[i], start + ends[i + 1]))
-        self.groups = [(setting, self._views(_merged(found))) for setting, found in stretches.items()]
+        self.calls = [(setting, self._call(setting, _merged(found))) for setting, found in stretches.items()]
 
     def step(self, rates: Mapping[int, float] | Sequence[float]) -> None:
         """Change the weights along the gradients.
@@ -62,24 +63,9 @@ class Steps:
         Args:
             rates: learning rates by place, at least those of `leader`, who stand for all with their settings.
         """
-        for leader in sorted(set(self.leader)):
-            self.counts[leader] += 1
-        for setting, (weights, gradients, first, second) in self.groups:
-            recipe = self.recipes[setting.member]
-            lr = rates[setting.member] * setting.lr_factor
-            if recipe.optimizer == "sgd":
-                # A buffer that begins at zero gives the same first step as torch's, which copies the gradient.
-                torch._fused_sgd_(
-                    weights, gradients, first if recipe.momentum else [], weight_decay=setting.decay, momentum=recipe.momentum, lr=lr,
-                    dampening=0.0, nesterov=recipe.nesterov, maximize=False, is_first_step=False,
-                )  # fmt: skip
-                continue
-            function = torch._fused_adamw_ if recipe.optimizer == "adamw" else torch._fused_adam_
-            function(
-                weights, gradients, first, second, [], [self.counts[setting.member]] * len(weights),
-                amsgrad=False, lr=lr, beta1=recipe.beta1, beta2=recipe.beta2, weight_decay=setting.decay, eps=EPS,
-                maximize=False,
-            )  # fmt: skip
+        self.taken += 1
+        for setting, call in self.calls:
+            call(lr=rates[setting.member] * setting.lr_factor)
 
     def clip(self, place: int, limit: float) -> None:
         """Shorten a member's gradient to the norm `limit` where it is longer, as `clip_grad_norm_` does."""
@@ -117,9 +103,22 @@ class Steps:
                 low = int(slot.gradients[at].storage_offset())
                 yield slot.names[at], slot.shapes[at], low, low + prod(slot.shapes[at])
 
-    def _views(self, stretches: list[tuple[int, int]]) -> tuple[list[Tensor], ...]:
+    def _call(self, setting: _Setting, stretches: list[tuple[int, int]]) -> Callable[..., object]:
+        """The kernel on stretches of the weights with one setting; what is left to give is `lr`."""
+        recipe, count = self.recipes[setting.member], self.counts[setting.member]
         whole = (self.weights.flat, self.weights.gradient, self.first, self.second)
-        return tuple([one[low:high] for low, high in stretches] for one in whole)
+        weights, gradients, first, second = ([one[low:high] for low, high in stretches] for one in whole)
+        if recipe.optimizer == "sgd":
+            # A buffer that begins at zero gives the same first step as torch's, which copies the gradient.
+            return partial(
+                torch._fused_sgd_, weights, gradients, first if recipe.momentum else [], weight_decay=setting.decay,
+                momentum=recipe.momentum, dampening=0.0, nesterov=recipe.nesterov, maximize=False, is_first_step=False,
+            )  # fmt: skip
+        return partial(
+            torch._fused_adamw_ if recipe.optimizer == "adamw" else torch._fused_adam_,
+            weights, gradients, first, second, [], [count] * len(weights),
+            amsgrad=False, beta1=recipe.beta1, beta2=recipe.beta2, weight_decay=setting.decay, eps=EPS, maximize=False,
+        )  # fmt: skip
 
 
 def _merged(stretches: list[tuple[int, int]]) -> list[tuple[int, int]]:
