@@ -28,7 +28,7 @@ LEAST = 20
 MOST = 1000
 """Candidates of a group that are looked at; of more, so many are drawn."""
 ALL = "all candidates"
-N_TREES, N_FOLDS, N_SHUFFLES = 32, 5, 10
+N_TREES, N_FOLDS, N_SHUFFLES = 32, 5, 5
 
 
 @dataclass(frozen=True)
