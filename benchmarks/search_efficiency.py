@@ -8,8 +8,9 @@
 Every method minimizes two losses, one trial at a time: the table's quality (error, or decimal logarithm of the mean squared
 error) and decades of parameters. Ours search the shipped space; rivals search a flat space of the same decisions, where
 numbers in rising order are integers and everything else is a category. With one seed, all methods see the same training of
-a design. A design that is proposed again is answered from memory and counts once (`--count-repeats` counts it again); two cells of
-equal graphs are two designs, for whoever does not see that they are one would train both. Rivals but Optuna run in environments that are made beside the results at the first run, with versions that stand below.
+a design. A design that is proposed again is answered from memory and counts once (`--count-repeats` counts it again). Two
+cells of equal graphs are two designs: who does not see that they are one would train both. Rivals but Optuna run in
+environments that are made beside the results at the first run, with versions that stand below.
 
 A search is judged by the designs it has seen at their true quality, the mean of all recorded trainings of equal graphs: by
 the hypervolume of (loss, decades of parameters), each scaled so that the true frontier spans 0 to 1, below the reference

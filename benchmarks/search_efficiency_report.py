@@ -147,7 +147,13 @@ def draw(rows: Sequence[Row], subject: str, path: Path) -> None:
     order = [name for name in ranked if name in labelled]
     title = None if len(ranked) <= len(colors) else "grey: the others"
     figure.legend(
-        [labelled[name] for name in order], order, loc="outside right center", frameon=False, fontsize=8, title=title
+        [labelled[name] for name in order],
+        order,
+        loc="outside right center",
+        frameon=False,
+        fontsize=8,
+        title=title,
+        title_fontsize=8,
     )
     figure.savefig(path)
     plt.close(figure)
