@@ -93,6 +93,7 @@ def _frontier(space: Space, goal: Goal, settings: Mapping[str, Any]) -> Sampler:
 
 
 _STARTUP = Setting(10, "results at random before it starts to model", 1)
+_FIRST = Setting(20, "results at random before it sets out", 1)
 _CROSSOVER = Setting(0.5, "share of children that have two parents", 0, 1)
 
 SAMPLERS: dict[str, SamplerEntry] = {
@@ -125,7 +126,7 @@ SAMPLERS: dict[str, SamplerEntry] = {
             "As nsga2, spread over reference directions instead of by crowding: for three objectives and more.",
             _nsga3,
             {
-                "population": Setting(24, "parents kept, and results at random before the first child", 2),
+                "population": Setting(12, "parents kept, and results at random before the first child", 2),
                 "crossover": _CROSSOVER,
             },
             n_objectives=2,
@@ -143,15 +144,17 @@ SAMPLERS: dict[str, SamplerEntry] = {
             "local-search",
             "Unknown neighbours of the frontier, one decision away; a new start at random where there are none.",
             _local_search,
-            {"startup": Setting(10, "results at random before it starts", 1)},
+            {"startup": _FIRST},
         ),
         SamplerEntry(
             "tabu",
             "A walk to the best of some neighbours, even if worse, that leaves decisions alone which it has just changed.",
             _tabu,
             {
-                "neighbourhood": Setting(8, "neighbours that are tried before a move", 1),
+                "startup": _FIRST,
+                "neighbourhood": Setting(5, "neighbours that are tried before a move", 1),
                 "tenure": Setting(5, "moves for which a changed decision is left alone", 0),
+                "patience": Setting(2, "moves off the frontier before it goes back there", 1),
             },
         ),
         SamplerEntry(

@@ -7,8 +7,8 @@ Part I".
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from itertools import islice, pairwise
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from random import Random
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,7 @@ import numpy as np
 from nas.space.deciders import Random as Draw
 from nas.study.candidate import Value
 from nas.study.mirror import Mirror, Point
-from nas.study.ranking import ranks
+from nas.study.ranking import best_first, ranks
 from nas.study.samplers.base import Proposal, Sampler
 from nas.study.samplers.population import Known, best, breeding, by_number, judged, key, title
 
@@ -29,7 +29,7 @@ MOST_NEIGHBOURS = 500  # of one design; a recursive design of thousands of decis
 
 
 class LocalSearch(Sampler):
-    """Unknown neighbours of the frontier, of a member drawn anew each time.
+    """Unknown neighbours of the frontier, of the lonelier of two members drawn.
 
     With one objective that is local search from the best design so far: a better neighbour takes over at once. Where all
     neighbours of the frontier are known, every second proposal starts anew at random and the others go on with the rank
@@ -50,11 +50,13 @@ class LocalSearch(Sampler):
         self._known.update(mirror)
         if len(points) < self._n_startup:
             return Proposal(self._space.build(Draw(rng)), "random")
-        rank = ranks(*judged(points))
+        losses, violations = judged(points)
+        rank = ranks(losses, violations)
+        order = best_first(losses, violations)
         for level in np.unique(rank):
-            members = [points[i] for i in np.flatnonzero(rank == level)]
-            rng.shuffle(members)
-            for member in members:
+            members = [points[i] for i in order if rank[i] == level]
+            while members:
+                member = members.pop(lonelier(len(members), rng))
                 found = self._neighbour(member)
                 if found is not None:
                     return Proposal(found, f"neighbour of {title(member)}")
@@ -68,6 +70,11 @@ class LocalSearch(Sampler):
         if name not in self._around:
             self._around[name] = _Around(self._space, member)
         return self._around[name].first_unknown(self._known)
+
+
+def lonelier(n: int, rng: Random) -> int:
+    """The better of two drawn places among `n`; the loneliest stand first."""
+    return min(rng.randrange(n), rng.randrange(n))
 
 
 class _Around:
@@ -87,27 +94,33 @@ class _Around:
 class Tabu(Sampler):
     """From where it stands, as many neighbours as a `neighbourhood` has; then it stands at the best of these, even if worse.
 
-    Candidates form neighbourhoods by their numbers, the first one at random. For `tenure` moves nobody touches the decisions
+    Candidates form neighbourhoods by their numbers, the first ones at random. For `tenure` moves nobody touches the decisions
     that a move changed, which keeps the walk from going back; where nothing else is unknown, they may be touched after all.
-    With several objectives the best is the one of the best rank among all results, then the loneliest.
+    When no move of the last `patience` is on the frontier, it goes back there, to the lonelier of two members. With several
+    objectives the best is the one of the best rank among all results, then the loneliest.
 
-    Settings: `neighbourhood` and `tenure`.
+    Settings: `startup`, `neighbourhood`, `tenure` and `patience`.
     """
 
     def __init__(self, space: Space, goal: Goal, settings: Mapping[str, Any]) -> None:
         self._space = space
+        self._n_startup = int(settings["startup"])
         self._size = int(settings["neighbourhood"])
         self._tenure = int(settings["tenure"])
+        self._patience = int(settings["patience"])
         self._known = Known()
 
     def propose(self, mirror: Mirror, seed: int) -> Proposal:
         rng = Random(seed)
         self._known.update(mirror)
-        way = self._way(mirror)
-        if not way:
+        numbered = by_number(mirror)
+        told = [point for point in numbered.values() if point.state == "told"]
+        ended = (max(numbered, default=-1) + 1) // self._size
+        around = self._neighbourhoods(told, ended)
+        if not around or len(told) < self._n_startup:
             return Proposal(self._space.build(Draw(rng)), "random")
-        here = way[-1]
-        tabu = {path for one, other in pairwise(way) for path in _changed(one.genotype, other.genotype)}
+        here = self._stand(told, around, ended)
+        tabu = {path for members in around[-self._tenure :] for path in moved(members)} if self._tenure else set()
         spare = None
         for neighbour in islice(self._space.neighbours(here.genotype, rng), MOST_NEIGHBOURS):
             if neighbour.genotype in self._known:
@@ -119,18 +132,31 @@ class Tabu(Sampler):
             return Proposal(spare, f"neighbour of {title(here)}")
         return Proposal(self._space.mutate(here.genotype, rng), f"mutation of {title(here)}")
 
-    def _way(self, mirror: Mirror) -> list[Point]:
-        """Where it stood after each of the last neighbourhoods that matter, where it stands at the end."""
-        numbered = by_number(mirror)
-        points = [point for point in numbered.values() if point.state == "told"]
-        order = [points[i] for i in best(points, len(points))] if points else []
-        first: dict[int, Point] = {}
-        for point in order:
-            assert point.number is not None
-            first.setdefault(point.number // self._size, point)
-        whole = max(numbered, default=-1) + 1
-        ended = sorted(block for block in first if (block + 1) * self._size <= whole)
-        return [first[block] for block in ended[-self._tenure - 1 :]]
+    def _neighbourhoods(self, told: list[Point], ended: int) -> list[list[Point]]:
+        """The results of each neighbourhood that has any and is asked for as a whole, the best first."""
+        found: dict[int, list[Point]] = {}
+        for i in best(told, len(told)) if told else ():
+            found.setdefault((told[i].number or 0) // self._size, []).append(told[i])
+        return [found[one] for one in sorted(found) if one < ended]
+
+    def _stand(self, told: list[Point], around: list[list[Point]], ended: int) -> Point:
+        """At the best of the last neighbourhood, or at a member of the frontier where the walk has led nowhere."""
+        rank = ranks(*judged(told))
+        frontier = [told[i] for i in best(told, int(np.count_nonzero(rank == 0)))]
+        numbers = {point.number for point in frontier}
+        if any(members[0].number in numbers for members in around[-self._patience :]):
+            return around[-1][0]
+        return frontier[lonelier(len(frontier), Random(ended))]  # the same for a whole neighbourhood
+
+
+def moved(members: Sequence[Point]) -> set[str]:
+    """The decisions that the move to the first of these neighbours changed: in them it differs from most of the others."""
+    first, *others = (point.genotype for point in members)
+    return {
+        path
+        for path, value in first.items()
+        if 2 * sum(path in other and other[path] != value for other in others) > sum(path in other for other in others)
+    }
 
 
 def _changed(one: Mapping[str, Value], other: Mapping[str, Value]) -> set[str]:

@@ -1,10 +1,11 @@
 """NSGA-III on genotypes: as `nsga2`, but what is kept of a rank is spread over reference directions instead of by crowding.
 
 Crowding says little where there are many objectives, since nearly everything is at some end; evenly laid directions still do.
-Steady state, as with `nsga2`: every proposal is one child of two of the points kept, each with equal chances.
+Steady state, as with `nsga2`: every proposal is one child of two of the points kept. Each won against another by rank, then by
+having fewer results in its direction.
 
 Source: Deb and Jain 2014, "An Evolutionary Many-Objective Optimization Algorithm Using Reference-Point-Based Nondominated
-Sorting Approach, Part I"; Das and Dennis 1998, "Normal-Boundary Intersection", for the directions.
+Sorting Approach, Part I"; Seada and Deb 2016, "A Unified Evolutionary Optimization Procedure", for the tournament; Das and Dennis 1998, "Normal-Boundary Intersection", for the directions.
 """
 
 from __future__ import annotations
@@ -46,14 +47,27 @@ class Nsga3(Sampler):
         if len(points) < self._population:
             return Proposal(self._space.build(Draw(rng)), "random")
         count = max(self._population, len(points) // PARENTS_ONE_IN)
-        parents = [points[i] for i in survivors(points, count, rng)]
-        return child_of(self._space, rng.choice(parents), rng.choice(parents), self._crossover, rng)
+        rank = ranks(*judged(points))
+        kept = survivors(points, rank, count, rng)
+        crowd = self._crowd(points, count)
+        mother, father = (points[min(rng.sample(kept, 2), key=lambda i: (rank[i], crowd[i]))] for _ in range(2))
+        return child_of(self._space, mother, father, self._crossover, rng)
+
+    @staticmethod
+    def _crowd(points: list[Point], count: int) -> Indices:
+        """How many results lie in the direction of each point, `(n,)`; 0 for those without losses."""
+        told = np.array([point.losses is not None for point in points])
+        found = np.zeros(len(points), dtype=np.int64)
+        if told.any():
+            losses = np.array([point.losses for point in points if point.losses is not None])
+            nearest, _ = associated(normalized(losses), directions(losses.shape[1], count))
+            found[told] = np.bincount(nearest)[nearest]
+        return found
 
 
-def survivors(points: list[Point], count: int, rng: Random) -> list[int]:
+def survivors(points: list[Point], rank: Indices, count: int, rng: Random) -> list[int]:
     """Indices of the `count` points to keep: whole ranks, and of the last one those whose directions have the fewest."""
     losses, violations = judged(points)
-    rank = ranks(losses, violations)
     last = np.sort(rank)[count - 1]
     kept = np.flatnonzero(rank < last)
     level = np.flatnonzero(rank == last)
