@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from nas.study.objectives import Objective
     from nas.study.records import StudyRecord
 
-_OWN = ("seed", "experiment")
-"""Settings in which repeats of one experiment may differ."""
+_OWN = ("seed", "experiment", "space")
+"""Settings in which repeats of one experiment may differ; of the space, its text counts and not its file's name."""
 
 
 @dataclass(frozen=True)

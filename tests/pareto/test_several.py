@@ -51,6 +51,13 @@ def test_repeats_are_one_arm_named_by_what_differs(two_arms: Several) -> None:
     ]
 
 
+def test_an_arm_is_the_same_wherever_its_space_lies(families_of: Study) -> None:
+    records = [repeat(families_of(40, seed=seed), seed, space=f"folder-{seed}/families.yaml") for seed in range(2)]
+    assert len(several(records, ["a", "b"]).arms) == 1
+    other = replace(records[1], space_text="space: other", space_name="other")
+    assert [arm.name for arm in several([records[0], other], ["a", "b"]).arms] == ["space families", "space other"]
+
+
 def test_one_reference_lies_beyond_every_candidate(two_arms: Several) -> None:
     worst = two_arms.reference
     for front in two_arms.fronts:

@@ -176,7 +176,7 @@ def trends_section(front: Front) -> str:
         head("members", True),
         head("rank correlation", True),
         head("95 % interval", True),
-        head(""),
+        head("with size"),
     ]
     rows = []
     for one in found:

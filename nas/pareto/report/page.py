@@ -95,6 +95,7 @@ def html(
         "data": as_script(data),
         "script": script,
     }
+    filled["contents"] = _contents(filled, front is not None)
     # One pass, so that nothing that was filled in is looked at again, whatever it contains.
     return re.sub(r"\{\{(\w+)\}\}", lambda found: filled[found[1]], resource("template.html"))
 
@@ -116,6 +117,26 @@ _CONFIRMED = (
     "was the test split opened. Values are mean ± standard deviation; <i>drop</i> is how much worse test is than validation; "
     "the last column is the probability that the candidate is on the frontier of these, given the noise between seeds."
 )
+
+
+_SECTIONS = {
+    "front": "Frontier",
+    "confirmed": "Retrained",
+    "families": "Families",
+    "trends": "Trends",
+    "decisions": "Decisions",
+    "progress": "Progress",
+    "chance": "Against chance",
+    "outcomes": "Outcomes",
+    "published": "Published figures",
+    "origin": "Provenance",
+}
+
+
+def _contents(filled: Mapping[str, str], has_front: bool) -> str:
+    """Links to the sections that are there."""
+    there = {**filled, "progress": "a picture" if has_front else "", "origin": "always"}
+    return "".join(f'<a href="#{name}">{title}</a>' for name, title in _SECTIONS.items() if there[name])
 
 
 def _confirmed(front: Front | None, confirmation: Confirmation | None) -> str:
