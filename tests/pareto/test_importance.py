@@ -115,3 +115,27 @@ def test_nothing_heavy_is_loaded_before_it_is_needed() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_shares_agree_with_optunas_fanova(front_of: Callable[..., Front]) -> None:
+    import optuna
+
+    front = front_of(
+        lambda rng: {"a": rng.random(), "b": rng.random(), "c": rng.random()}, lambda a, b, c: 3 * a + 2 * b + c, 120
+    )
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    study = optuna.create_study()
+    unit = optuna.distributions.FloatDistribution(0.0, 1.0)
+    study.add_trials(
+        [
+            optuna.trial.create_trial(
+                params=dict(trial.genotype), distributions=dict.fromkeys("abc", unit), value=trial.metrics["accuracy"]
+            )
+            for trial in front.candidates
+        ]
+    )
+    expected = optuna.importance.FanovaImportanceEvaluator(n_trees=16, seed=0).evaluate(study)
+    (found,) = importances(front)
+    assert list(found.shares) == list(expected) == ["a", "b", "c"]
+    for name, share in found.shares.items():
+        assert share == pytest.approx(expected[name], abs=0.12)
