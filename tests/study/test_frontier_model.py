@@ -68,7 +68,7 @@ def test_the_gradient_of_a_fit(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(process, "minimize", minimize)
     columns, values = RNG.normal(size=(15, 3)), RNG.normal(size=15)
-    process.fit(columns, values, GROUPS, prior(np.array([2.0, 1.0])), RNG.uniform(0, 0.1, 15), 5)
+    process.fit(columns, values, GROUPS, prior(np.array([True, True])), RNG.uniform(0, 0.1, 15), 5)
     at = RNG.normal(size=4) - 1
     numeric = approx_fprime(at, lambda vector: asked[0](vector)[0], 1e-7)
     assert asked[0](at)[1] == pytest.approx(numeric, rel=1e-4, abs=1e-4)
@@ -77,7 +77,7 @@ def test_the_gradient_of_a_fit(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_fit_finds_what_matters() -> None:
     columns = RNG.normal(size=(60, 3))
     values = np.sin(2 * columns[:, 2]) + 0.01 * RNG.normal(size=60)
-    found = process.fit(columns, values, GROUPS, prior(np.array([2.0, 1.0])), np.zeros(60), 50)
+    found = process.fit(columns, values, GROUPS, prior(np.array([True, True])), np.zeros(60), 50)
     assert found.log_weights[1] > found.log_weights[0] + 2
     assert found.log_noise < math.log(0.01)
 
@@ -167,13 +167,15 @@ def test_milestones_are_a_function_of_the_count() -> None:
 
 
 def test_positions_in_domains() -> None:
-    assert position(Integer(1, 100, log=True), 10) == pytest.approx([0.5])
-    assert position(Real(0.0, 4.0), 1.0) == pytest.approx([0.25])
-    assert position(Categorical((16, 32, 64)), 32) == pytest.approx([0.5])
-    assert position(Categorical((64, 32, 16)), 16) == pytest.approx([1.0])
-    words = [position(Categorical(("a", "b", "c")), word) for word in "abc"]
-    assert np.linalg.norm(words[0] - words[2]) == pytest.approx(1.0)
+    width = math.sqrt(12)
+    assert position(Integer(1, 100, log=True), 10) == pytest.approx([0.5 * width])
+    assert position(Real(0.0, 4.0), 1.0) == pytest.approx([0.25 * width])
+    assert position(Categorical((16, 32, 64)), 32) == pytest.approx([0.5 * width])
+    assert position(Categorical((64, 32, 16)), 16) == pytest.approx([width])
     assert len(position(Categorical((3, 5)), 3)) == 2, "two values have no order worth a scale"
+    for domain in (Real(0.0, 1.0), Categorical(("a", "b", "c"))):
+        drawn = np.array([position(domain, domain.sample(Random(seed))) for seed in range(2000)])
+        assert drawn.var(0).sum() == pytest.approx(1, abs=0.05)
 
 
 def test_equal_functions_look_equal_whatever_the_space_calls_them() -> None:

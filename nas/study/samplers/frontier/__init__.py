@@ -23,7 +23,7 @@ from nas.space.deciders import Random as Draw
 from nas.study.mirror import Mirror, Point
 from nas.study.parameters import Parameters
 from nas.study.samplers.base import Proposal, Sampler
-from nas.study.samplers.frontier.beliefs import Belief, Observed, gathered, milestone
+from nas.study.samplers.frontier.beliefs import Belief, Observed, Odds, gathered, milestone
 from nas.study.samplers.frontier.choice import Choice, undominated
 from nas.study.samplers.frontier.columns import Columns, Described, described
 from nas.study.samplers.frontier.pool import Pool, Unseen
@@ -56,35 +56,25 @@ class _Record:
     """What was observed, and what is believed of it.
 
     Args:
-        points: told, then those that have only reached a rung; seen: the same as the model sees them; lost: failed ones.
+        points: told, then those that have only reached a rung; seen: the same as the model sees them.
         losses: (n, q), uncertain ones as believed; paid: (n, d), known ones. good: (n,), whether constraints hold.
+        odds: of success; None where nothing ever failed.
     """
 
     points: list[Point]
     seen: list[Described]
-    lost: list[Described]
     columns: Columns
     beliefs: list[Belief]
     losses: Array
     paid: Array
     good: NDArray[np.bool_]
+    odds: Odds | None
 
     def best(self) -> list[int]:
         """The frontier, as believed."""
         every = np.concatenate([self.losses, self.paid], 1)
         good = np.flatnonzero(self.good)
         return [int(i) for i in good[undominated(every[good])]]
-
-    def chances(self, rows: Array) -> Array:
-        """How likely each of `rows` (m, p) is to succeed and to keep the constraints, by the fate of those near it: (m,)."""
-        if self.good.all() and not self.lost:
-            return np.ones(len(rows))
-        near, before = self.beliefs[0].process.nearness, self.columns.rows(self.seen)
-        well = near(before[self.good], rows).sum(0)
-        ill = near(np.concatenate([before[~self.good], self.columns.rows(self.lost)]), rows).sum(0)
-        rate = self.good.sum() / (len(self.good) + len(self.lost))
-        found: Array = (well + rate) / (well + ill + 1.0)
-        return found
 
 
 class Frontier(Sampler):
@@ -99,6 +89,7 @@ class Frontier(Sampler):
         self._pool: Pool | None = None
         self._turn: _Turn | None = None
         self._scales: tuple[int, Columns, list[Scales]] | None = None
+        self._odds_scales: tuple[int, Columns | None, Scales | None] = (0, None, None)
 
     def propose(self, mirror: Mirror, seed: int) -> Proposal:
         told = _distinct(mirror, "told")
@@ -152,8 +143,8 @@ class Frontier(Sampler):
         parameters = mirror.parameters
         running = [point for point in _distinct(mirror, "pending") if _reported(point, mirror)]
         failed = [point for point in _distinct(mirror, "refused") if point.violation > 0]
-        record = self._record(mirror, [*told, *running], [self._design(point, parameters) for point in failed])
-        known = {design.key for design in (*record.seen, *record.lost)}
+        record = self._record(mirror, [*told, *running], failed)
+        known = {design.key for design in record.seen} | {self._design(point, parameters).key for point in failed}
         unseen = self._new(self._pool.drawn(told), known)
         first = self._choice(record, [one.seen for one in unseen], len(unseen))
         parents = [record.points[i].genotype for i in record.best()]
@@ -185,21 +176,22 @@ class Frontier(Sampler):
             [covariance for _, covariance in predicted],
             [belief.process.noise for belief in record.beliefs],
             self._paid(designs),
-            record.chances(rows),
+            np.ones(len(rows)) if record.odds is None else record.odds.success(rows),
             record.losses[record.good],
             record.paid[record.good],
             n_offered=n_offered,
             seed=len(record.points),
         )
 
-    def _record(self, mirror: Mirror, observed: list[Point], lost: list[Described]) -> _Record:
+    def _record(self, mirror: Mirror, observed: list[Point], failed: list[Point]) -> _Record:
         seen = [self._design(point, mirror.parameters) for point in observed]
         columns, beliefs = self._beliefs(mirror, observed, seen)
         rows = columns.rows(seen)
         losses = np.stack([belief.process.mean(rows) for belief in beliefs], 1)
         good = np.array([point.total_violation == 0 for point in observed])
+        odds = None if good.all() and not failed else self._odds(mirror, columns, [*observed, *failed])
         good = good if good.any() else np.ones_like(good)
-        return _Record(observed, seen, lost, columns, beliefs, losses, self._paid(seen), good)
+        return _Record(observed, seen, columns, beliefs, losses, self._paid(seen), good, odds)
 
     def _beliefs(
         self, mirror: Mirror, observed: Sequence[Point], designs: Sequence[Described]
@@ -222,6 +214,16 @@ class Frontier(Sampler):
             beliefs.append(Belief(columns, rows, observations, count, known))
         self._scales = (count, columns, [belief.scales for belief in beliefs])
         return columns, beliefs
+
+    def _odds(self, mirror: Mirror, columns: Columns, points: list[Point]) -> Odds:
+        points = sorted(points, key=lambda point: -1 if point.number is None else point.number)
+        count = milestone(len(points), self._startup)
+        known = self._odds_scales[2] if self._odds_scales[:2] == (count, columns) else None
+        rows = columns.rows([self._design(point, mirror.parameters) for point in points])
+        failed = np.array([point.total_violation > 0 for point in points])
+        odds = Odds(columns, rows, failed, count, known)
+        self._odds_scales = (count, columns, odds.scales)
+        return odds
 
     # ------------------------------------------------------------------ designs
 

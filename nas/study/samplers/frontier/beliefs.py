@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
+from scipy.special import ndtr
 
 from nas.study.samplers.frontier.columns import Columns
 from nas.study.samplers.frontier.process import Process, Scales, fit, prior
@@ -105,6 +106,37 @@ class Belief:
             known = fit(rows[chosen], values[chosen], columns.groups, prior(columns.varying), extra[chosen], N_STEPS)
         self.scales = known
         self.process = Process(rows, values, columns.groups, known, extra)
+
+
+class Odds:
+    """How likely designs are to be trained to the end and to keep the constraints, learnt from those that were or were not.
+
+    A regression on the two outcomes, whose belief in the better one is read off as a probability.
+
+    Args:
+        rows: (n, p), of designs in the order of their numbers. failed: (n,). fitted, known: as for `Belief`.
+
+    Source: Rasmussen and Williams 2006, chapter 6.5, "Least-squares Classification".
+    """
+
+    def __init__(
+        self, columns: Columns, rows: Array, failed: NDArray[np.bool_], fitted: int, known: Scales | None
+    ) -> None:
+        self._rate, self._spread = float(failed.mean()), float(failed.std()) or 1.0
+        values: Array = (failed.astype(np.float64) - self._rate) / self._spread
+        nothing = np.zeros(len(values))
+        if known is None:
+            chosen = np.unique(np.linspace(0, fitted - 1, min(fitted, N_FITTED)).round().astype(int))
+            known = fit(rows[chosen], values[chosen], columns.groups, prior(columns.varying), nothing[chosen], N_STEPS)
+        self.scales = known
+        self._process = Process(rows, values, columns.groups, known)
+
+    def success(self, rows: Array) -> Array:
+        """The probability (m,) at each of `rows` (m, p)."""
+        mean, covariance = self._process.predict(rows)
+        deviation = np.sqrt(np.maximum(np.diag(covariance), 0.0) + self._process.noise) * self._spread
+        found: Array = ndtr((0.5 - self._rate - mean * self._spread) / deviation)
+        return found
 
 
 def _telling(values: Array, extra: Array) -> NDArray[np.intp]:

@@ -38,6 +38,7 @@ DEPTHS = (0, 1, 2, 4)  # of colours
 N_BUCKETS = 48  # columns that the colours of one depth are hashed into
 COSTS = ("params", "macs", "activation_bytes")
 N_OWN = 128  # decisions with columns of their own; rarer ones are hashed
+WIDTH = math.sqrt(12.0)  # of a uniform distribution whose variance is 1
 SIZES, RARE = "sizes", "rare"
 
 _HASHED = (*(f"colours {depth}" for depth in DEPTHS), SIZES)
@@ -124,8 +125,8 @@ class Columns:
     Args:
         observed: at least one.
 
-    `groups` (p,) is the group of each column, `names` what the groups are, `varying` how many columns of each differ between the
-    observed designs.
+    A decision, and every group of columns of graphs, has about the variance 1 over random designs. `groups` (p,) is the group of
+    each column, `names` what the groups are, `varying` which of them differ between the observed designs.
     """
 
     def __init__(self, observed: Sequence[Described]) -> None:
@@ -140,14 +141,14 @@ class Columns:
         self.groups = np.array([place[label] for label in labels], dtype=np.intp)
         raw = np.array([self._row(one) for one in observed])
         spread = raw.std(0)
-        self.varying = np.bincount(self.groups[spread > 0], minlength=len(self.names)).astype(float)
         first = len(labels) - len(GRAPH_GROUPS)
         self._centre, self._scale = np.zeros(len(labels)), np.ones(len(labels))
         self._centre[first:] = raw[:, first:].mean(0)
-        for group in dict.fromkeys(self.groups[first:].tolist()):
+        for group in dict.fromkeys(self.groups[first - N_BUCKETS :].tolist()):
             inside = np.flatnonzero(self.groups == group)
-            alive = spread[inside][spread[inside] > 0]
-            self._scale[inside] = 1 / alive.mean() if len(alive) else 0.0
+            total = math.sqrt(float((spread[inside] ** 2).sum()))
+            self._scale[inside] = 1 / total if total > 0 else 0.0
+        self.varying = np.bincount(self.groups[spread > 0], minlength=len(self.names)) > 0
         self._rows: dict[Described, Array] = {}
 
     def rows(self, designs: Sequence[Described]) -> Array:
@@ -168,7 +169,7 @@ class Columns:
             if place is not None:
                 row[at : at + width] = place
             elif width == 1:
-                row[at] = 0.5
+                row[at] = WIDTH / 2
             at += width
         first = at + N_BUCKETS
         for name, place in design.decisions.items():
@@ -185,18 +186,21 @@ def _template(name: str) -> str:
 
 
 def position(domain: Domain, value: Value) -> Array:
-    """From 0 to 1 within an ordered domain, (1,); else one column for each value, such that any two are at distance 1."""
+    """Within an ordered domain from 0 to √12, (1,); else a column for each value, any two of them at one distance.
+
+    So a value drawn evenly has the variance 1.
+    """
     if isinstance(domain, Categorical):
         place = next(i for i, one in enumerate(domain.options) if one == value and type(one) is type(value))
         if _is_ordered(domain):
-            return np.array([place / (len(domain.options) - 1)])
+            return np.array([WIDTH * place / (len(domain.options) - 1)])
         found = np.zeros(len(domain.options))
-        found[place] = math.sqrt(0.5)
+        found[place] = math.sqrt(len(domain.options) / (len(domain.options) - 1))
         return found
     low, high, here = float(domain.low), float(domain.high), float(value)  # type: ignore[arg-type]
     if domain.log:
         low, high, here = math.log(low), math.log(high), math.log(here)
-    return np.array([(here - low) / (high - low)])
+    return np.array([WIDTH * (here - low) / (high - low)])
 
 
 @cache

@@ -48,19 +48,16 @@ class Prior:
     deviation: Array
 
 
-def prior(n_columns: Array) -> Prior:
-    """What is believed before any value is seen.
+def prior(varying: NDArray[np.bool_]) -> Prior:
+    """What is believed before any value is seen: all groups together make two random designs differ by about 1.
 
     Args:
-        n_columns: of each group, how many columns it has that differ between the observed points.
+        varying: which groups differ between the observed points, of columns that make up the variance 1.
     """
-    total = max(float(n_columns.sum()), 1.0)
-    groups = len(n_columns)
-    weights = np.full(groups, -math.log(total))
-    return Prior(
-        np.concatenate([weights, [0.0, math.log(1e-2)]]),
-        np.concatenate([np.full(groups, 1.75), [0.7, 1.5]]),
-    )
+    groups = len(varying)
+    weight = -math.log(2.0 * max(int(varying.sum()), 1))
+    mean = np.concatenate([np.full(groups, weight), [0.0, math.log(1e-2)]])
+    return Prior(mean, np.concatenate([np.full(groups, 1.75), [0.7, 1.5]]))
 
 
 def matern(squared: Array) -> tuple[Array, Array]:
@@ -146,10 +143,6 @@ class Process:
         cross = self._cross(rows)
         half = solve_triangular(self._lower, cross, lower=True, check_finite=False)
         return cross.T @ self._alpha, self._between(rows) - half.T @ half
-
-    def nearness(self, first: Array, second: Array) -> Array:
-        """How alike the rows of `first` (n, p) and of `second` (m, p) are, 1 for equal ones: (n, m)."""
-        return matern(squared_distances(first * self._roots, second * self._roots))[0]
 
     def _between(self, rows: Array) -> Array:
         return self._signal * matern(squared_distances(rows, rows))[0]
