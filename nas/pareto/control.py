@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 ORIGIN = "random"
 """Origin of candidates that chance proposed."""
+# Origins that say nothing of whether the search has begun to learn: the space's own seeds, and another study's results.
+_UNLEARNED = (ORIGIN, "seed:", "carried over from")
 ENOUGH = 8
 """Random candidates trained to the end below which their mean is not worth comparing with."""
 
@@ -63,10 +65,10 @@ def random_control(
     Args:
         confirmation: gives the best candidate's mean over seeds in place of its luckiest training.
         control: a search with the sampler `random` in the same space, for the same task, with the same recipe and budget; by
-            default the study's own candidates of origin `random`, with which samplers begin.
+            default the study's own candidates `by_chance`.
     Source: Yang, Esperança & Carlucci 2020, "NAS evaluation is frustratingly hard", eq. 1, who compare on test.
     """
-    chance = [trial for trial in (control or front.record).trials if trial.origin == ORIGIN]
+    chance = by_chance(control or front.record)
     found = []
     for at, objective in enumerate(front.record.objectives):
         if objective.is_cost:
@@ -79,6 +81,23 @@ def random_control(
         value = float((best.values or ())[at])
         found.append(Control(objective, best.number, value, retrained, Spread.of(values), ended - len(values)))
     return tuple(found)
+
+
+def by_chance(record: StudyRecord) -> tuple[TrialRecord, ...]:
+    """The candidates that chance alone proposed.
+
+    Of a search that learns, those that it began with, before its first mutation or the like: what a model later picks out of many
+    random designs is not chance, though it may say `random` too.
+    """
+    learned = () if draws_at_random(record) else (t for t in record.trials if not t.origin.startswith(_UNLEARNED))
+    first = min((trial.number for trial in learned), default=math.inf)
+    return tuple(trial for trial in record.trials if trial.origin == ORIGIN and trial.number < first)
+
+
+def draws_at_random(record: StudyRecord) -> bool:
+    """Whether the search's sampler is `random`."""
+    sampler = record.experiment.get("sampler")
+    return (sampler.get("name") if isinstance(sampler, dict) else sampler) == ORIGIN
 
 
 def _finals(trials: Sequence[TrialRecord], objective: Objective) -> list[float]:

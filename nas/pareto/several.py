@@ -16,7 +16,7 @@ from nas.pareto import geometry
 from nas.pareto.attainment import LEVELS, attainment
 from nas.pareto.confirmation import Spread
 from nas.pareto.contest import coverage
-from nas.pareto.control import Control, random_control
+from nas.pareto.control import Control, draws_at_random, random_control
 from nas.pareto.families import families
 from nas.pareto.front import Front, frontier
 from nas.pareto.paired import Contest, contests
@@ -129,9 +129,11 @@ class Several:
             alike = [
                 other.record
                 for other in self.fronts
-                if other is not front and _draws(other.record) and _ground(other.record) == _ground(front.record)
+                if other is not front
+                and draws_at_random(other.record)
+                and _ground(other.record) == _ground(front.record)
             ]
-            if alike and not _draws(front.record):
+            if alike and not draws_at_random(front.record):
                 pooled = replace(alike[0], trials=tuple(trial for record in alike for trial in record.trials))
                 found[label] = random_control(front, control=pooled)
         return found
@@ -234,12 +236,6 @@ def _arms(records: Sequence[StudyRecord]) -> tuple[Arm, ...]:
 def _identity(record: StudyRecord) -> str:
     settings = {key: value for key, value in record.experiment.items() if key not in _OWN}
     return json.dumps([record.space_text, settings], sort_keys=True, default=str)
-
-
-def _draws(record: StudyRecord) -> bool:
-    """Whether the search proposes at random."""
-    sampler = record.experiment.get("sampler")
-    return (sampler.get("name") if isinstance(sampler, dict) else sampler) == "random"
 
 
 def _ground(record: StudyRecord) -> str:

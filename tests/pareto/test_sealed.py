@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nas.pareto.confirmation import Confirmation, Confirmed, Retraining
-from nas.pareto.control import ENOUGH, advice, random_control
+from nas.pareto.control import ENOUGH, advice, by_chance, random_control
 from nas.pareto.front import frontier
 from nas.pareto.sealed import kendall, sealed
 from nas.study.records import StudyRecord
@@ -93,10 +93,19 @@ def test_what_chance_did_not_finish_is_counted(study_of: Callable[..., StudyReco
     record = study_of([(0.4, 10), (0.5, 20)], ["maximize accuracy", "minimize params"])
     stopped = replace(record.trials[0], number=2, state="stopped", values=None, feasible=False, origin="random")
     running = replace(stopped, number=3, state="running")
-    record = chance(replace(record, trials=(*record.trials, stopped, running)), [0])
-    record = replace(record, trials=(*record.trials[:2], stopped, running))
+    record = chance(replace(record, trials=(*record.trials, stopped, running)), [0, 1, 2, 3])
     (found,) = random_control(frontier(record))
-    assert (found.random.n, found.unfinished) == (1, 1)
+    assert (found.random.n, found.unfinished) == (2, 1)
+
+
+def test_what_a_search_picks_after_it_began_to_learn_is_not_chance(study_of: Callable[..., StudyRecord]) -> None:
+    record = study_of([(0.4, 10), (0.5, 20), (0.6, 30), (0.9, 40)], ["maximize accuracy", "minimize params"])
+    origins = ["seed:small", "random", "mutation of 0", "random"]
+    trials = tuple(replace(t, origin=origin) for t, origin in zip(record.trials, origins, strict=True))
+    record = replace(record, trials=trials)
+    assert [trial.number for trial in by_chance(record)] == [1]
+    always = replace(record, experiment={"sampler": {"name": "random"}})
+    assert [trial.number for trial in by_chance(always)] == [1, 3]
 
 
 def test_a_control_may_be_a_search_of_its_own(study_of: Callable[..., StudyRecord]) -> None:
