@@ -61,18 +61,17 @@ class Rival:
 
 ENVIRONMENTS: dict[str, tuple[str, ...]] = {
     "neps": ("neural-pipeline-search==0.17.0",),
-    "syne-tune": ("syne-tune==0.16.0", "botorch==0.18.1"),
+    "syne-tune": ("syne-tune==0.16.0",),
     "deephyper": ("deephyper==0.13.2",),
 }
 RIVALS: dict[str, Rival] = {
     **{f"optuna/{name}": Rival("", "optuna_search", name) for name in ("random", "tpe", "mtpe", "nsga2", "gp")},
     "neps/bo": Rival("neps", "neps_search", "bo"),
     "syne-tune/evolution": Rival("syne-tune", "syne_tune_search", "evolution"),
-    "syne-tune/ehvi": Rival("syne-tune", "syne_tune_search", "ehvi"),
     "deephyper/cbo": Rival("deephyper", "deephyper_search", "cbo"),
 }
 # Those that take seconds for a proposal have fewer trials; the report says so.
-MOST = {"nas/gp": 200, "optuna/gp": 200, "deephyper/cbo": 200, "neps/bo": 60, "syne-tune/ehvi": 60}
+MOST = {"nas/gp": 200, "optuna/gp": 200, "deephyper/cbo": 200, "neps/bo": 60}
 
 
 @dataclass(frozen=True)

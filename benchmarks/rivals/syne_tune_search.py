@@ -1,4 +1,9 @@
-"""Syne Tune, by its ask-and-tell interface: multi-objective regularized evolution, and expected hypervolume improvement."""
+"""Syne Tune, by its ask-and-tell interface: multi-objective regularized evolution.
+
+Of the others it has for several objectives, MOASHA needs a fidelity, which the tables do not have; random scalarizations cannot
+be imported in this version; and EHVI has a fixed reference point, at losses of -2, and on spaces of categories and integers
+proposes the same design again and again, even with losses scaled to it.
+"""
 
 from __future__ import annotations
 
@@ -9,13 +14,12 @@ from typing import Any
 
 from problem import Losses, Problem, Proposed, Trace, drive, serve
 
-os.environ["SYNETUNE_FOLDER"] = os.environ.get("TMPDIR", "/tmp")
+os.environ["SYNETUNE_FOLDER"] = os.environ.get("TMPDIR", ".")
 METRICS = ["loss", "decades"]
 
 
 def search(problem: Problem, algorithm: str, seed: int, trials: int) -> Trace:
     from syne_tune.config_space import choice, randint
-    from syne_tune.optimizer.baselines import EHVI
     from syne_tune.optimizer.schedulers.ask_tell_scheduler import AskTellScheduler
     from syne_tune.optimizer.schedulers.multiobjective import MultiObjectiveRegularizedEvolution
     from syne_tune.optimizer.schedulers.single_fidelity_scheduler import SingleFidelityScheduler
@@ -26,16 +30,8 @@ def search(problem: Problem, algorithm: str, seed: int, trials: int) -> Trace:
         one.name: randint(0, len(one.values) - 1) if one.ordered else choice(list(one.places))
         for one in problem.decisions
     }
-    base: Any
-    if algorithm == "evolution":
-        searcher = MultiObjectiveRegularizedEvolution(space, random_seed=seed)
-        base = SingleFidelityScheduler(space, METRICS, True, searcher, seed)
-    else:
-        import torch
-
-        torch.set_default_dtype(torch.float64)  # it mixes precisions, which BoTorch refuses
-        base = EHVI(space, METRICS, random_seed=seed)
-    scheduler = AskTellScheduler(base)
+    searcher = MultiObjectiveRegularizedEvolution(space, random_seed=seed)
+    scheduler = AskTellScheduler(SingleFidelityScheduler(space, METRICS, True, searcher, seed))
 
     def ask() -> Proposed:
         trial = scheduler.ask()
