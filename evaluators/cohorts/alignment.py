@@ -7,8 +7,9 @@ elsewhere are a *joint node*: one call where the operator's rule knows how.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from nas.graph.graph import Graph, Node
 from nas.graph.operators import TABLE, Argument
@@ -175,7 +176,8 @@ def _join(run: _Here, block: Block, place: int, found: _Found, first: int) -> No
     found.update({(place, m): (joint, i) for i, (m, _) in enumerate(run)})
 
 
-def _steps(graph: Graph, stream: int) -> dict[int, _Step]:
+@lru_cache(maxsize=512)  # a graph is put in order, joined for training and joined for evaluation
+def _steps(graph: Graph, stream: int) -> Mapping[int, _Step]:
     """Place → what the graph does there."""
     end = graph.outputs[0] + 1
     places: list[int] = []

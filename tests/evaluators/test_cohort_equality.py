@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from evaluators.cohorts.cohort import Cohort, Member
+from evaluators.cohorts.rules.activations import ONEDNN_PAYS, PAIRS
 from evaluators.optimizer import make_optimizer
 from evaluators.randomness import draw_seed
 from evaluators.recipe import Recipe
@@ -158,3 +159,41 @@ def test_a_step_can_be_recorded_where_nothing_asks_the_host() -> None:
         made = graphs(text, 3, 1)
         members = [Member(graph, module_of(graph, i), Recipe(), i) for i, graph in enumerate(made)]
         assert together(members, {0: batches()}).is_recordable is expected
+
+
+def test_members_of_one_width_share_products_whatever_their_activations_and_depths() -> None:
+    text = """
+space: equals
+inputs: {x: [features]}
+outputs: [targets]
+choose: {depth: {int: [1, 3]}, act: [relu, gelu, silu]}
+model: |
+  z = x
+  for i in range(depth):
+      z = act(linear(z, 6))
+  return linear(z, targets)
+"""
+    made = list({repr(graph): graph for graph in graphs(text, 60)}.values())
+    assert len(made) == 9
+    members = [Member(graph, module_of(graph, i), Recipe(), i) for i, graph in enumerate(made)]
+    given = {0: batches()}
+    cohort = together(members, given)
+    names = [getattr(call, "func", call).__name__ for call in cohort.training.forward_calls]
+    # The first layer, two more that not all have, and the last one.
+    assert sum(name in {"addmm", "baddbmm", "mm", "bmm"} for name in names) == 4
+    assert_equal(cohort, given)
+
+
+@pytest.mark.parametrize("approximate", ["none", "tanh"])
+@pytest.mark.parametrize("numbers", [7, 2 * ONEDNN_PAYS])
+def test_gelu_is_torchs_at_any_size_and_leaves_onednn_as_it_was(numbers: int, approximate: str) -> None:
+    x, gradient = torch.randn(2, numbers, generator=torch.Generator().manual_seed(0))
+    y, grown, attrs = torch.empty_like(x), torch.empty_like(x), {"approximate": approximate}
+    before = torch._C._get_mkldnn_enabled()
+    PAIRS["gelu"].forward(x, y, attrs)()
+    PAIRS["gelu"].backward(gradient, x, y, grown, attrs)()
+    assert torch._C._get_mkldnn_enabled() is before
+    leaf = x.clone().requires_grad_()
+    wanted = nn.functional.gelu(leaf, approximate=approximate)
+    torch.testing.assert_close(y, wanted.detach())
+    torch.testing.assert_close(grown, torch.autograd.grad(wanted, leaf, gradient)[0])

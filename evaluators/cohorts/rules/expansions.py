@@ -37,20 +37,26 @@ class Turned:
         widths: i of each member; of a shared one, just one.
         rows: samples, and all axes but the last.
         like: gives dtype and device.
+        whole: it lies so already; None: it is copied.
     """
 
-    def __init__(self, widths: Sequence[int], rows: int, like: Tensor) -> None:
+    def __init__(self, widths: Sequence[int], rows: int, like: Tensor, whole: Tensor | None = None) -> None:
         self.widths, self.rows, self.shared = tuple(widths), rows, False
-        self.whole = like.new_zeros(sum(widths), rows)
+        self.whole = like.new_zeros(sum(widths), rows) if whole is None else whole
         self.gradient = torch.zeros_like(self.whole)
 
     @classmethod
     def of(cls, x: Value) -> Turned:
         """As much memory as `x` needs."""
         widths = [shape[-1] for shape in x.shapes]
-        turned = cls(widths[:1] if x.shared else widths, len(x.rows), x.tensor)
+        whole = x.memory if x.turned else None
+        turned = cls(widths[:1] if x.shared else widths, len(x.rows), x.tensor, whole)
         turned.shared = x.shared
         return turned
+
+    def take(self, x: Value) -> Calls:
+        """Calls that copy `x`, of which this was made, where it lies otherwise."""
+        return [] if x.turned else [partial(self.whole.copy_, x.rows.t())]
 
     def bring(self, into: Destination) -> Calls:
         """Calls that take `gradient` where it belongs."""
@@ -149,12 +155,16 @@ class Result:
     def forward(self) -> Calls:
         """Take the sum to y."""
         rows, sums = self.y.rows, self.turned.whole.t()
-        return [partial(rows.copy_, sums) if self.bias is None else partial(torch.add, sums, self.bias.whole, out=rows)]
+        if self.bias is not None:
+            return [partial(torch.add, sums, self.bias.whole, out=rows)]
+        return [] if self.y.turned else [partial(rows.copy_, sums)]
 
     def backward(self) -> Calls:
         """Take the gradient from y; to be called before the products' own."""
+        if self.y.turned:
+            self.turned.gradient = self.y.gradient.memory
         grown = self.turned.gradient
-        calls: Calls = [partial(grown.copy_, self.y.gradient.rows.t())]
+        calls: Calls = [] if self.y.turned else [partial(grown.copy_, self.y.gradient.rows.t())]
         return calls if self.bias is None else [*calls, *row_sums(grown, self.bias)]
 
 

@@ -29,7 +29,7 @@ def rbf_kan(site: Site) -> Made | None:
     bumps = _Bumps(norm.y, weights["centres"], learning=site.training)
     sums = Product(bumps.phi, weights["weight"], result, added=True)
     forward: Calls = [
-        partial(turned.whole.copy_, x.rows.t()),
+        *turned.take(x),
         partial(_aten.silu.out, turned.whole, out=activated),
         *base.forward(),
         *norm.forward(),
@@ -206,7 +206,7 @@ def chebyshev_kan(site: Site) -> Made | None:
     sums = Product(phi, site.weights["weight"], result)
     x, twice = torch.zeros_like(turned.whole), torch.zeros_like(turned.whole)
     forward: Calls = [
-        partial(turned.whole.copy_, site.inputs[0].rows.t()),
+        *turned.take(site.inputs[0]),
         partial(torch.tanh, turned.whole, out=x),
         partial(torch.mul, x, 2, out=twice),
     ]
@@ -247,7 +247,7 @@ def fourier_kan(site: Site) -> Made | None:
     phi = Expansion(turned, [shape[2] for shape in site.weights["weight"].shapes])
     sums = Product(phi, site.weights["weight"], result)
     strips = list(phi.strips())
-    forward: Calls = [partial(turned.whole.copy_, site.inputs[0].rows.t())]
+    forward: Calls = [*turned.take(site.inputs[0])]
     for strip in strips:
         cosines, sines = strip.of(phi.whole).chunk(2, 1)
         forward.append(partial(torch.mul, strip.x(turned.whole).unsqueeze(1), _frequencies(cosines), out=sines))

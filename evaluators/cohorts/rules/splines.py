@@ -32,7 +32,7 @@ def kan(site: Site) -> Made | None:
     edges = _Edges(weights["spline_weight"], weights["spline_scale"], 1 / factorial(degree))
     sums = Product(splines.phi, edges.products, result, added=True)
     forward: Calls = [
-        partial(turned.whole.copy_, x.rows.t()),
+        *turned.take(x),
         partial(_aten.silu.out, turned.whole, out=activated),
         *base.forward(),
         *splines.forward(),
