@@ -116,7 +116,7 @@ class _Breeding:
         return self._made(self._space.crossover(mother, father, rng), origin)
 
     def random(self, rng: Random) -> Unseen:
-        return self._made(self._space.build(Draw(rng)), "random")
+        return self._made(self._space.build(Draw(rng)), "model")
 
     def _made(self, design: Architecture, origin: str) -> Unseen:
         self._n_nodes += len(design.graph.nodes)
@@ -150,7 +150,7 @@ class _Flat(_Breeding):
         return self._of({path: rng.choice((mother, father))[path] for path in self._domains}, origin)
 
     def random(self, rng: Random) -> Unseen:
-        return self._of({path: domain.sample(rng) for path, domain in self._domains.items()}, "random")
+        return self._of({path: domain.sample(rng) for path, domain in self._domains.items()}, "model")
 
     def _of(self, genotype: Genotype, origin: str) -> Unseen:
         """Raises: Rejected: a rule refuses the design."""
