@@ -7,6 +7,7 @@ elsewhere are a *joint node*: one call where the operator's rule knows how.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -17,6 +18,9 @@ from nas.graph.types import TensorType
 
 # Nodes whose place is counted from the end: the output, and what it reads in most graphs.
 LAST = 2
+
+# So many members of one width stand side by side, since they share matrix products; of fewer, those of one activation do.
+ALIKE = 3
 
 
 @dataclass(eq=False)
@@ -101,7 +105,12 @@ def order(graphs: Sequence[Graph], streams: Sequence[int]) -> list[int]:
         [step.text for step in _steps(graph, stream).values()] for graph, stream in zip(graphs, streams, strict=True)
     ]
     sizes = [[(_numbers(node), node.type.shape) for node in graph.nodes] for graph in graphs]
-    return sorted(range(len(graphs)), key=lambda i: (streams[i], _width(graphs[i]), keys[i], sizes[i]))
+    widths = [_width(graph) for graph in graphs]
+    alike = Counter(widths)
+    return sorted(
+        range(len(graphs)),
+        key=lambda i: (streams[i], widths[i] if alike[widths[i]] >= ALIKE else 0, keys[i], sizes[i]),
+    )
 
 
 def align(graphs: Sequence[Graph], streams: Sequence[int], first: int = 0) -> list[Block]:
@@ -119,11 +128,25 @@ def align(graphs: Sequence[Graph], streams: Sequence[int], first: int = 0) -> li
         last = ""
         for run in _runs(here, found):
             (_, step), *_ = run
-            if not blocks or not last or last != step.form or step.shared:
+            if not last or last != step.form:
                 blocks.append(Block(step.shared, step.output))
-            last = "" if step.shared else step.form
+            # Only numbers with one axis gain by lying beside those of other joint nodes.
+            last = "" if step.shared or len(step.node.type.shape) > 1 else step.form
             _join(run, blocks[-1], place, found, first)
-    return blocks
+    return _deep_first(blocks)
+
+
+def _deep_first(blocks: Sequence[Block]) -> list[Block]:
+    """Each behind those that it reads and no earlier than needed, so that few gradients are kept at a time."""
+    waiting = [block for block in reversed(blocks) if block.output]
+    found: dict[Block, None] = {}
+    while waiting:
+        block = waiting[-1]
+        missing = [one for joint in block.joints for one, _ in joint.inputs if one not in found]
+        waiting += missing[:1]
+        if not missing:
+            found.setdefault(waiting.pop())
+    return list(found)
 
 
 _Here = list[tuple[int, _Step]]
@@ -218,17 +241,14 @@ def _steps(graph: Graph, stream: int) -> Mapping[int, _Step]:
     return found
 
 
-def _width(graph: Graph) -> tuple[int, ...]:
-    """The shape that the first layer with weights gives: those of equal sizes do best side by side."""
-    types = [tuple(graph.nodes[i].type for i in node.inputs) for node in graph.nodes]
-    return next(
-        (
-            node.type.shape
-            for node, given in zip(graph.nodes, types, strict=True)
-            if node.op in TABLE and TABLE[node.op].weights(given, dict(node.attrs))
-        ),
-        (),
-    )
+def _width(graph: Graph) -> int:
+    """What the first layer with weights makes of a sample, where that has one axis; else 0."""
+    for node in graph.nodes:
+        if node.op in TABLE and TABLE[node.op].weights(
+            tuple(graph.nodes[i].type for i in node.inputs), dict(node.attrs)
+        ):
+            return node.type.size if len(node.type.shape) == 1 else 0
+    return 0
 
 
 def _numbers(node: Node) -> list[int]:
