@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from nas.experiment import Search, confirm, open_search, resume, search
     from nas.experiment.tuning import tune_trainable
     from nas.space import Space, allow_code, load_space
+    from nas.study.plain_optuna import OptunaSampler, suggest
 
 try:
     __version__ = version("hourglass-nas")
@@ -41,10 +42,13 @@ _WHERE = {
     "resume": "nas.experiment",
     "search": "nas.experiment",
     "tune_trainable": "nas.experiment.tuning",
+    "OptunaSampler": "nas.study.plain_optuna",
+    "suggest": "nas.study.plain_optuna",
 }
 
 __all__ = [
     "NasError",
+    "OptunaSampler",
     "Search",
     "Space",
     "allow_code",
@@ -54,6 +58,7 @@ __all__ = [
     "operator",
     "resume",
     "search",
+    "suggest",
     "tune_trainable",
 ]
 

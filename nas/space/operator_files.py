@@ -20,6 +20,11 @@ def allow_code(allowed: bool = True) -> None:
     _allowed = allowed
 
 
+def code_allowed() -> bool:
+    """Whether somebody has said so."""
+    return _allowed
+
+
 def run_operator_files(reading: Reading, folder: Path) -> dict[str, str]:
     """Run the files under `operators:`, which register operators; faults go to `reading`.
 

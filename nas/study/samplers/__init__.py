@@ -185,7 +185,7 @@ SAMPLERS: dict[str, SamplerEntry] = {
 
 
 def parse_sampler(settings: str | Mapping[str, Any]) -> tuple[SamplerEntry, dict[str, Any]]:
-    """`tpe`, or `{name: nsga2, population: 50}`: the sampler and all its settings, defaults filled in.
+    """`tpe`, `{name: nsga2, population: 50}`, `optuna:CmaEsSampler` or `my_package:MySampler`: the sampler and all its settings, defaults filled in.
 
     Raises: ExperimentError: an unknown sampler or setting, or a setting out of its range.
     """
@@ -193,9 +193,7 @@ def parse_sampler(settings: str | Mapping[str, Any]) -> tuple[SamplerEntry, dict
     name = given.pop("name", None)
     if not isinstance(name, str):
         raise ExperimentError(f"`sampler` is a name or {{name: nsga2, population: 50}}, here stands {settings!r}")
-    if name not in SAMPLERS and not name.startswith(PREFIX):
-        raise ExperimentError(f"there is no sampler `{name}` among {', '.join(SAMPLERS)}{nearest(name, SAMPLERS)}")
-    entry = SAMPLERS[name] if name in SAMPLERS else ray_sampler(name)
+    entry = _entry(name)
     filled: dict[str, Any] = {key: setting.default for key, setting in entry.settings.items()}
     for key, value in given.items():
         if key not in filled:
@@ -203,6 +201,19 @@ def parse_sampler(settings: str | Mapping[str, Any]) -> tuple[SamplerEntry, dict
             raise ExperimentError(f"the sampler `{name}` takes {takes}, not `{key}`{nearest(str(key), filled)}")
         filled[key] = entry.settings[key].checked(f"sampler `{name}`: `{key}`", value)
     return entry, filled
+
+
+def _entry(name: str) -> SamplerEntry:
+    """The sampler of that name, ours or another's. Raises: ExperimentError: there is none."""
+    if name in SAMPLERS:
+        return SAMPLERS[name]
+    if name.startswith(PREFIX):
+        return ray_sampler(name)
+    if ":" in name:
+        from nas.study.samplers.foreign import foreign_sampler
+
+        return foreign_sampler(name)
+    raise ExperimentError(f"there is no sampler `{name}` among {', '.join(SAMPLERS)}{nearest(name, SAMPLERS)}")
 
 
 def unlimited() -> list[str]:

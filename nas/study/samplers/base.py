@@ -70,6 +70,19 @@ class Setting:
 
 
 @dataclass(frozen=True)
+class Argument:
+    """What a class of somebody else's takes, by its own signature: a plain value, which it looks at itself."""
+
+    default: Any
+
+    def checked(self, where: str, value: object) -> Any:
+        """`value`, if a file can hold it as it is. Raises: ExperimentError: it cannot."""
+        if value is not None and not isinstance(value, bool | int | float | str):
+            raise ExperimentError(f"{where} is a number, a word, true, false or null, here stands {value!r}")
+        return value
+
+
+@dataclass(frozen=True)
 class SamplerEntry:
     """One line of the table of samplers.
 
@@ -87,7 +100,7 @@ class SamplerEntry:
     name: str
     summary: str
     make: Callable[[Space, Goal, Mapping[str, Any]], Sampler]
-    settings: Mapping[str, Setting] = field(default_factory=dict)
+    settings: Mapping[str, Setting | Argument] = field(default_factory=dict)
     flat_only: bool = False
     finite_only: bool = False
     n_objectives: int = 1
