@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 from typing import TYPE_CHECKING
 
 from nas.cli.options import add_json, print_json
@@ -65,6 +66,7 @@ def add_samplers(parser: argparse.ArgumentParser) -> None:
 
 def run_samplers(options: argparse.Namespace) -> int:
     from nas.study.samplers import SAMPLERS
+    from nas.study.samplers.foreign import foreign_sampler, optuna_names
     from nas.study.samplers.ray_tune import PREFIX, SEARCHERS, needs, ray_sampler
 
     rows: dict[str, tuple[str, ...]] = {name: (entry.summary, *_accepts(entry), "") for name, entry in SAMPLERS.items()}
@@ -78,24 +80,40 @@ def run_samplers(options: argparse.Namespace) -> int:
             *_accepts(entry, "" if searcher.several else "for one objective"),
             lacks,
         )
+    optunas: dict[str, tuple[str, ...]] = {}
+    for name in optuna_names():
+        entry = foreign_sampler(name)
+        optunas[name] = (entry.summary, *_accepts(entry), "")
     names = ("doc", "settings", "accepts", "needs")
     if options.json:
-        _print({**rows, **theirs}, True, names)
+        _print({**rows, **optunas, **theirs}, True, names)
         return 0
     _print(rows, False, names)
+    print("\nSamplers of Optuna:\n")
+    _print(optunas, False, names)
     print("\nSearchers of Ray Tune:\n")
     _print(theirs, False, names)
+    print(
+        "\nYour own, or OptunaHub's, with --allow-code: my_package:MySampler, a class derived from optuna.samplers.BaseSampler"
+    )
     print("\nWith settings, in an experiment file:\n  sampler: {name: nsga2, population: 50}")
     return 0
 
 
 def _accepts(entry: SamplerEntry, objectives: str = "") -> tuple[str, str]:
     """The settings of a sampler with their defaults, and what it takes, where that is not everything."""
-    settings = ", ".join(f"{name}: {setting.default}" for name, setting in entry.settings.items())
+    settings = ", ".join(f"{name}: {_shown(setting.default)}" for name, setting in entry.settings.items())
     flat = "where every design has the same decisions" if entry.flat_only else ""
     finite = "where the designs can be counted" if entry.finite_only else ""
-    limits = ", ".join(filter(None, (flat, finite, objectives)))
+    objectives = objectives or (f"for {entry.n_objectives} objectives and more" if entry.n_objectives > 1 else "")
+    rungs = "with a stopping rule" if entry.needs_rungs else ""
+    limits = ", ".join(filter(None, (flat, finite, objectives, rungs)))
     return settings, f"only {limits}" if limits else ""
+
+
+def _shown(value: object) -> str:
+    """A setting's value as a file has it."""
+    return str(value) if isinstance(value, str) else json.dumps(value)
 
 
 def add_stopping(parser: argparse.ArgumentParser) -> None:

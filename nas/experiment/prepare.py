@@ -97,14 +97,14 @@ def try_out(prepared: Prepared) -> None:
     trying("task", prepared.evaluator.prepare)
     trying.finish()
     check(space, CHECK_DRAWS)
-    subject = prepared.evaluator.subject
+    subject, rungs = prepared.evaluator.subject, parse_stopping(experiment.stopping, experiment.budget).rungs
     if isinstance(subject, Task):
         check_codes(space, subject)
     if isinstance(subject, Lookup):
-        subject.check(space, parse_stopping(experiment.stopping, experiment.budget).rungs)
+        subject.check(space, rungs)
     _check_space_recipe(space, experiment.recipe)
     goal = Goal.parse(experiment.objectives, experiment.constraints, prepared.metrics)
-    trying("sampler", lambda: make_sampler(experiment.sampler, space, goal))
+    trying("sampler", lambda: make_sampler(experiment.sampler, space, goal, rungs))
     if experiment.storage is not None:
         trying("storage", lambda: check_storage(str(experiment.storage)))
     trying("gpu_hours", lambda: check_gpu_hours(experiment, prepared.engine))

@@ -177,6 +177,9 @@ CASES: dict[str, Case] = {
     "engine_workers": narrow("engine: {name: ray, workers: two}"),
     "sampler_option": narrow("sampler: {name: nsga2, populaton: 8}"),
     "sampler_flat_only": narrow("sampler: gp"),
+    "sampler_without_rungs": narrow("sampler: bohb"),
+    "sampler_one_objective": narrow("sampler: nsga3\nobjectives: [maximize accuracy]"),
+    "sampler_of_ones_own": narrow("sampler: my_samplers:Mine"),
     "sampler_grid_infinite": experiment(
         "space: wide.yaml\ntask: my_task.py:make\nsampler: grid\n",
         **{

@@ -13,6 +13,7 @@ import pytest
 import nas
 from nas.cli import COMMANDS, main
 from nas.study.samplers import SAMPLERS
+from nas.study.samplers.foreign import optuna_names
 from nas.study.samplers.ray_tune import SEARCHERS
 
 
@@ -195,17 +196,20 @@ def test_families_are_listed_apart(run: Any, home: Path, monkeypatch: pytest.Mon
 def test_samplers_and_what_they_ask_for(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("nas.study.samplers.ray_tune._installed", lambda package: package not in ("ax", "bayes_opt"))
     rows = strict(run("samplers", "--json"))
-    assert set(rows) == {*SAMPLERS, *(f"ray:{name}" for name in SEARCHERS)}
+    assert set(rows) == {*SAMPLERS, *optuna_names(), *(f"ray:{name}" for name in SEARCHERS)}
     same = "only where every design has the same decisions"
     assert {name: row["accepts"] for name, row in rows.items() if row["accepts"]} == {
         "gp": same,
         "grid": "only where the designs can be counted",
+        "nsga3": "only for 2 objectives and more",
+        "bohb": "only with a stopping rule",
         "ray:hyperopt": f"{same}, for one objective",
         "ray:bayesopt": f"{same}, for one objective",
         "ray:optuna": same,
         "ray:ax": f"{same}, for one objective",
     }
     assert rows["nsga2"]["settings"] == "population: 12, crossover: 0.5"
+    assert "population_size: 50, mutation_prob: null" in rows["optuna:NSGAIISampler"]["settings"]
     assert rows["ray:hyperopt"]["settings"] == "startup: 10, gamma: 0.25"
     assert {name for name, row in rows.items() if row["needs"]} == {"ray:ax", "ray:bayesopt"}
     assert rows["ray:ax"]["needs"] == "needs ax, which is not installed: pip install 'ax-platform==1.1.2'"

@@ -43,7 +43,6 @@ if TYPE_CHECKING:
 
 PREFIX = "optuna:"
 NAME = "shown"
-_PLAIN = (bool, int, float, str, type(None))
 
 
 def optuna_names() -> list[str]:
@@ -60,7 +59,7 @@ def foreign_sampler(name: str) -> SamplerEntry:
     """
     kind = _optunas(name) if name.startswith(PREFIX) else _imported(name)
     summary = (inspect.getdoc(kind) or "An Optuna sampler.").strip().splitlines()[0]
-    arguments = {key: Argument(one.default) for key, one in _arguments(kind).items() if isinstance(one.default, _PLAIN)}
+    arguments = {key: Argument(one.default) for key, one in _arguments(kind).items() if _settable(one)}
 
     def make(space: Space, goal: Goal, settings: Mapping[str, Any]) -> Sampler:
         return Foreign(name, kind, space, goal, settings)
@@ -102,6 +101,16 @@ def _arguments(kind: type) -> dict[str, inspect.Parameter]:
     return {one.name: one for one in taken if one.kind in named and one.name != "seed"}
 
 
+def _settable(argument: inspect.Parameter) -> bool:
+    """Whether a file can hold a value for it; arguments that only silence or raise warnings are ours too."""
+    if not isinstance(argument.default, bool | int | float | str | None) or argument.name.startswith("warn_"):
+        return False
+    said = argument.annotation
+    if argument.default is not None or said is inspect.Parameter.empty:
+        return True
+    return bool({"bool", "int", "float", "str"} & set(str(said).replace(" ", "").split("|")))
+
+
 def _usable(kind: object) -> bool:
     """Whether it is a sampler that can be made without an argument."""
     if not (isinstance(kind, type) and issubclass(kind, BaseSampler)) or inspect.isabstract(kind):
@@ -122,7 +131,7 @@ class Foreign(Sampler):
         arguments = _arguments(kind)
         given = {key: value for key, value in settings.items() if value != arguments[key].default}
         if "warn_independent_sampling" in arguments:
-            given.setdefault("warn_independent_sampling", False)
+            given["warn_independent_sampling"] = False
         if "seed" in inspect.signature(kind).parameters:
             given["seed"] = 0
         with self._blamed("cannot be made"):
