@@ -152,9 +152,9 @@ SAMPLERS: dict[str, SamplerEntry] = {
             _tabu,
             {
                 "startup": _FIRST,
-                "neighbourhood": Setting(5, "neighbours that are tried before a move", 1),
+                "neighbourhood": Setting(3, "neighbours that are tried before a move", 1),
                 "tenure": Setting(5, "moves for which a changed decision is left alone", 0),
-                "patience": Setting(2, "moves off the frontier before it goes back there", 1),
+                "patience": Setting(1, "moves off the frontier before it goes back there", 1),
             },
         ),
         SamplerEntry(
