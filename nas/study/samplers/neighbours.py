@@ -7,6 +7,7 @@ Part I".
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from random import Random
@@ -150,13 +151,18 @@ class Tabu(Sampler):
 
 
 def moved(members: Sequence[Point]) -> set[str]:
-    """The decisions that the move to the first of these neighbours changed: in them it differs from most of the others."""
+    """The decisions that the move to the first of these neighbours changed: most of the others agree there on another value.
+
+    That value is the one that all of them come from, for each neighbour changed one decision of its own.
+    """
     first, *others = (point.genotype for point in members)
-    return {
-        path
-        for path, value in first.items()
-        if 2 * sum(path in other and other[path] != value for other in others) > sum(path in other for other in others)
-    }
+    changed = set()
+    for path, value in first.items():
+        values = Counter(repr(other[path]) for other in others if path in other)
+        common, count = values.most_common(1)[0] if values else ("", 0)
+        if 2 * count > values.total() and common != repr(value):
+            changed.add(path)
+    return changed
 
 
 def _changed(one: Mapping[str, Value], other: Mapping[str, Value]) -> set[str]:
