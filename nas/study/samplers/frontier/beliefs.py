@@ -103,7 +103,7 @@ class Belief:
         extra = ((self.warp(losses + doubt) - self.warp(losses - doubt)) / 2) ** 2
         if known is None:
             chosen = _telling(values[:fitted], extra[:fitted])
-            known = fit(rows[chosen], values[chosen], columns.groups, prior(columns.varying), extra[chosen], N_STEPS)
+            known = fit(rows[chosen], values[chosen], columns.groups, prior(len(columns.names)), extra[chosen], N_STEPS)
         self.scales = known
         self.process = Process(rows, values, columns.groups, known, extra)
 
@@ -127,7 +127,9 @@ class Odds:
         nothing = np.zeros(len(values))
         if known is None:
             chosen = np.unique(np.linspace(0, fitted - 1, min(fitted, N_FITTED)).round().astype(int))
-            known = fit(rows[chosen], values[chosen], columns.groups, prior(columns.varying), nothing[chosen], N_STEPS)
+            known = fit(
+                rows[chosen], values[chosen], columns.groups, prior(len(columns.names)), nothing[chosen], N_STEPS
+            )
         self.scales = known
         self._process = Process(rows, values, columns.groups, known)
 

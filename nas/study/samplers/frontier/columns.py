@@ -29,7 +29,7 @@ from nas.space.domains import Categorical, Domain, Value
 from nas.study.parameters import Parameters
 
 if TYPE_CHECKING:
-    from nas.graph.graph import Graph, Node
+    from nas.graph.graph import Graph
     from nas.space import Architecture
 
 Array = NDArray[np.float64]
@@ -78,22 +78,27 @@ def described(design: Architecture, parameters: Parameters) -> Described:
 
 def _hashed(graph: Graph) -> Array:
     found = np.zeros((len(_HASHED), N_BUCKETS))
-    colours = [_label(node) for node in graph.nodes]
+    colours = [_label(node.op, node.attrs, node.type.shape) for node in graph.nodes]
     widths: Counter[int] = Counter()
     for node, colour in zip(graph.nodes, colours, strict=True):
         shape = node.type.shape
         widths[colour] += math.log2(max(shape[-1], 1)) if shape else 0.0  # type: ignore[assignment]
     for colour, count in Counter(colours).items():
         _add(found[-1], colour, widths[colour] / count)
+    inputs = [node.inputs for node in graph.nodes]
     for depth in range(DEPTHS[-1] + 1):
         if depth in DEPTHS:
             for colour, count in Counter(colours).items():
                 _add(found[DEPTHS.index(depth)], colour, math.log2(1 + count))
-        colours = [
-            hash((colour, *sorted([colours[i] for i in node.inputs])))
-            for node, colour in zip(graph.nodes, colours, strict=True)
-        ]
+        colours = [_mixed(colours, here, read) for here, read in zip(colours, inputs, strict=True)]
     return found.ravel()
+
+
+def _mixed(colours: list[int], here: int, read: tuple[int, ...]) -> int:
+    """The colour of a node one step deeper; what it reads has no order."""
+    if len(read) == 1:
+        return hash((here, colours[read[0]]))
+    return hash((here, *sorted([colours[i] for i in read])))
 
 
 def _add(row: Array, key: int, amount: float) -> None:
@@ -101,15 +106,11 @@ def _add(row: Array, key: int, amount: float) -> None:
     row[(mixed >> 40) % N_BUCKETS] += amount if mixed >> 63 else -amount
 
 
-def _label(node: Node) -> int:
-    """What a node is, apart from its sizes: those are told by the costs and the widths."""
-    shape = node.type.shape
-    return _named(node.op, tuple([pair for pair in node.attrs if type(pair[1]) is not int or pair[1] not in shape]))
-
-
 @cache
-def _named(op: str, attrs: tuple[tuple[str, object], ...]) -> int:
-    return crc32(repr((op, attrs)).encode())
+def _label(op: str, attrs: tuple[tuple[str, object], ...], shape: tuple[int, ...]) -> int:
+    """What a node is, apart from its sizes: those are told by the costs and the widths."""
+    kept = tuple([pair for pair in attrs if type(pair[1]) is not int or pair[1] not in shape])
+    return crc32(repr((op, kept)).encode())
 
 
 def _extent(graph: Graph) -> list[float]:
@@ -125,8 +126,8 @@ class Columns:
     Args:
         observed: at least one.
 
-    A decision, and every group of columns of graphs, has about the variance 1 over random designs. `groups` (p,) is the group of
-    each column, `names` what the groups are, `varying` which of them differ between the observed designs.
+    Only columns in which these differ are kept. A decision, and every group of columns of graphs, has about the variance 1 over
+    random designs. `groups` (p,) is the group of each column, `names` what the groups are.
     """
 
     def __init__(self, observed: Sequence[Described]) -> None:
@@ -136,30 +137,29 @@ class Columns:
         self._own = {name: (widths[name], times[name] < len(observed)) for name in own}
         labels = [_template(name) for name, (width, optional) in self._own.items() for _ in range(width + optional)]
         labels += [RARE] * N_BUCKETS + list(GRAPH_GROUPS)
-        self.names = tuple(dict.fromkeys(labels))
-        place = {name: i for i, name in enumerate(self.names)}
-        self.groups = np.array([place[label] for label in labels], dtype=np.intp)
+        self._width = len(labels)
         raw = np.array([self._row(one) for one in observed])
         spread = raw.std(0)
-        first = len(labels) - len(GRAPH_GROUPS)
-        self._centre, self._scale = np.zeros(len(labels)), np.ones(len(labels))
-        self._centre[first:] = raw[:, first:].mean(0)
-        for group in dict.fromkeys(self.groups[first - N_BUCKETS :].tolist()):
-            inside = np.flatnonzero(self.groups == group)
-            total = math.sqrt(float((spread[inside] ** 2).sum()))
-            self._scale[inside] = 1 / total if total > 0 else 0.0
-        self.varying = np.bincount(self.groups[spread > 0], minlength=len(self.names)) > 0
+        self._alive = np.flatnonzero(spread > 0) if spread.any() else np.array([0])
+        alive = [labels[i] for i in self._alive]
+        self.names = tuple(dict.fromkeys(alive))
+        self.groups = np.array([self.names.index(label) for label in alive], dtype=np.intp)
+        self._centre, self._scale = raw[:, self._alive].mean(0), np.ones(len(alive))
+        for group, name in enumerate(self.names):
+            if name in (RARE, *GRAPH_GROUPS):
+                inside = self.groups == group
+                self._scale[inside] = 1 / math.sqrt(float((spread[self._alive[inside]] ** 2).sum()) or 1.0)
         self._rows: dict[Described, Array] = {}
 
     def rows(self, designs: Sequence[Described]) -> Array:
         """(n, p)"""
         for one in designs:
             if one not in self._rows:
-                self._rows[one] = (self._row(one) - self._centre) * self._scale
+                self._rows[one] = (self._row(one)[self._alive] - self._centre) * self._scale
         return np.array([self._rows[one] for one in designs]).reshape(len(designs), len(self.groups))
 
     def _row(self, design: Described) -> Array:
-        row = np.zeros(len(self.groups))
+        row = np.zeros(self._width)
         at = 0
         for name, (width, optional) in self._own.items():
             place = design.decisions.get(name)

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import moocore
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr
@@ -38,10 +39,9 @@ def hypervolume_improvement(
         losses: (k,), of the points so far; dominated ones do no harm. members: (k, d), their costs.
         reference: (1 + d,), first of the loss. What lies beyond it counts nothing.
     """
-    order = np.argsort(losses, kind="stable")
-    losses, members = losses[order], members[order]
-    inside = losses < reference[0]
-    losses, members = losses[inside], members[inside]
+    kept = (losses < reference[0]) & moocore.is_nondominated(np.concatenate([losses[:, None], members], 1))
+    order = np.argsort(losses[kept], kind="stable")
+    losses, members = losses[kept][order], members[kept][order]
     box = np.maximum(reference[1:] - costs, 0.0)
     total = np.zeros(len(mean))
     below = np.zeros(len(mean))

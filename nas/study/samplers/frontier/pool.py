@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 N_LATEST = 8  # results whose designs are in the pool
 N_NEW = 24  # designs for each result, of small graphs
 N_CHILDREN = 64  # of the designs believed to be best
-N_NODES = 1_500  # built for each result in a space that is not flat; larger graphs give fewer designs
+N_NODES = 1_500  # built for each result; larger graphs give fewer designs
 N_LEAST = 6
 N_PARENTS = 12
 MUTATED, CROSSED = 0.4, 0.3  # shares of the designs for each result; the others are drawn at random
@@ -128,10 +128,13 @@ class _Flat(_Breeding):
 
     def __init__(self, space: Space, parameters: Parameters) -> None:
         super().__init__(space, parameters)
-        self._domains: Mapping[str, Domain] = space.sample(Random(0)).domains
+        typical = space.sample(Random(0))
+        self._domains: Mapping[str, Domain] = typical.domains
+        self._size = len(typical.graph.nodes)
         self._known: dict[tuple[Value, ...], Described | None] = {}
 
     def several(self, most: int, make: Callable[[], Unseen]) -> list[Unseen]:
+        most = min(most, max(N_LEAST, N_NODES * most // (N_NEW * self._size)))
         found: list[Unseen] = []
         for _ in range(most):
             with suppress(Rejected):

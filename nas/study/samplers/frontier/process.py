@@ -48,16 +48,12 @@ class Prior:
     deviation: Array
 
 
-def prior(varying: NDArray[np.bool_]) -> Prior:
-    """What is believed before any value is seen: all groups together make two random designs differ by about 1.
-
-    Args:
-        varying: which groups differ between the observed points, of columns that make up the variance 1.
+def prior(n_groups: int) -> Prior:
+    """What is believed before any value is seen, of groups that have the variance 1 each: all of them together make two random
+    designs differ by about 1.
     """
-    groups = len(varying)
-    weight = -math.log(2.0 * max(int(varying.sum()), 1))
-    mean = np.concatenate([np.full(groups, weight), [0.0, math.log(1e-2)]])
-    return Prior(mean, np.concatenate([np.full(groups, 1.75), [0.7, 1.5]]))
+    mean = np.concatenate([np.full(n_groups, -math.log(2.0 * n_groups)), [0.0, math.log(1e-2)]])
+    return Prior(mean, np.concatenate([np.full(n_groups, 1.75), [0.7, 1.5]]))
 
 
 def matern(squared: Array) -> tuple[Array, Array]:

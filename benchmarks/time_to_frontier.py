@@ -1,0 +1,382 @@
+"""How long until a search has the confirmed frontier that a well-written Optuna script has after 60 trials? Two cores.
+
+    python benchmarks/time_to_frontier.py --seeds 5            run what is missing, then the table and the figure
+    python benchmarks/time_to_frontier.py --report             the table and the figure of what was run
+
+The rivals are what a competent user writes without us (`time_to_frontier_rivals.py`): the same space by hand, a DataLoader
+loop, two processes of one thread each; Optuna with multivariate TPE and with NSGA-II on two objectives, TPE with Hyperband on
+accuracy, and Ray Tune with ASHA. Ours is the command that a user types, and a ladder to it: what resident data, cohorts,
+stopping, the sampler and the second core each contribute. Wall-clock counts from the start of the process, imports and
+clusters included, so the machine must be idle.
+
+At twelve fixed times, the frontier that each search had by then (by its own validation accuracy) is confirmed offline: every
+member is retrained with two other seeds by one loop for all, and its mean accuracy on the sealed test part stands for it. The
+target is the hypervolume confirmed at the end of the script with NSGA-II or TPE, whichever is better, of the same seed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import random
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import moocore
+import numpy as np
+
+from evaluators.evaluator import Evaluator
+from evaluators.tasks.load import load_task
+from nas.codegen import source
+from nas.space import Space
+from nas.space.loading import space_from_text
+from nas.study.candidate import Job, Outcome
+
+ROOT = Path(__file__).parent.parent
+FOLDER = ROOT / "results" / "time-to-frontier"
+RIVALS = ROOT / "benchmarks" / "time_to_frontier_rivals.py"
+SPACE = """\
+space: by-hand
+inputs: {x: [features]}
+outputs: [targets]
+choose:
+  depth: {int: [1, 4]}
+  width: {int: [16, 256], log: true}
+  act: [relu, gelu, silu]
+  norm: [identity, batch_norm]
+  rate: [0.0, 0.1, 0.3]
+  lr: {float: [1.0e-3, 2.0e-2], log: true}
+recipe: {lr: lr}
+model: |
+  z = x
+  for i in range(depth):
+      z = dropout(act(norm(linear(z, width))), rate)
+  return linear(z, targets)
+"""
+TRIALS, EPOCHS, N_TIMES, CONFIRM_SEEDS = 60, 20, 12, (101, 102)
+TASKS = {"mnist1d": (40, 10), "mnist5k": (784, 10)}
+LEAST, MOST = 500, 400_000  # parameters at the ends of the box of which the hypervolume is a share
+MULTI = ("tpe", "nsga2")  # the scripts that set the target
+SCRIPTS = (*MULTI, "tpe-hyperband", "ray-asha")
+STOPPING = {"rule": "pareto-halving", "rungs": [7], "eta": 3}
+"""A third of the budget, as `stopping.py` recommends."""
+
+LADDER: dict[str, dict[str, Any]] = {
+    "resident data": {"sampler": "random", "engine": "inline"},
+    "+ cohorts": {"sampler": "random", "engine": {"name": "inline", "batch": 16}},
+    "+ stopping": {"sampler": "random", "engine": {"name": "inline", "batch": 16}, "stopping": STOPPING},
+    "+ sampler": {"sampler": "frontier", "engine": {"name": "inline", "batch": 16}, "stopping": STOPPING},
+    "+ two cores": {
+        "sampler": "frontier",
+        "engine": {"name": "ray", "workers": 2, "batch": 16},
+        "stopping": STOPPING,
+    },
+}
+OURS = "+ two cores"
+
+
+@dataclass(frozen=True)
+class Done:
+    """A completed candidate of a search: seconds since its process was started, and what the search knows of it."""
+
+    at: float
+    settings: dict[str, Any]
+    accuracy: float
+    params: int
+
+
+@dataclass(frozen=True)
+class Run:
+    """One search. `volumes` are confirmed, at `times`."""
+
+    task: str
+    arm: str
+    seed: int
+    commit: str
+    seconds: float
+    n_done: int
+    times: list[float]
+    volumes: list[float]
+
+
+# ---------------------------------------------------------------------- searching
+
+
+def scripted(arm: str, task: str, seed: int, work: Path) -> tuple[list[Done], float]:
+    """A rival's search, in processes of its own."""
+    data, log = work / f"{task}.npz", work / f"{task}-{arm}-{seed}.jsonl"
+    if not data.exists():
+        write_data(task, data)
+    log.unlink(missing_ok=True)
+    Path(f"{log}.journal").unlink(missing_ok=True)
+    given = [
+        "--data",
+        str(data),
+        "--log",
+        str(log),
+        "--trials",
+        str(TRIALS),
+        "--epochs",
+        str(EPOCHS),
+        "--seed",
+        str(seed),
+    ]
+    begun = time.time()
+    subprocess.run([sys.executable, str(RIVALS), arm, *given], check=True)
+    seconds = time.time() - begun
+    lines = [json.loads(line) for line in log.read_text().splitlines()]
+    return [Done(line["at"] - begun, line["settings"], line["accuracy"], line["params"]) for line in lines], seconds
+
+
+def ours(arm: str, task: str, seed: int, seconds: float, work: Path) -> tuple[list[Done], float]:
+    """A search of ours for so many seconds, by the command line; when each candidate was done is in its record."""
+    import optuna
+    from optuna.storages import JournalStorage
+    from optuna.storages.journal import JournalFileBackend
+
+    directory = work / f"{task}-{arm.replace(' ', '')}-{seed}"
+    (work / "by-hand.yaml").write_text(SPACE)
+    experiment = {
+        "space": str(work / "by-hand.yaml"),
+        "task": task,
+        "objectives": ["maximize accuracy", "minimize params"],
+        "trials": 100_000,
+        "hours": seconds / 3600,
+        "budget": {"epochs": EPOCHS},
+        "recipe": {"optimizer": "adamw", "weight_decay": 0.01, "batch_size": 128, "schedule": "cosine"},
+        "seed": seed,
+        **LADDER[arm],
+    }
+    file = work / f"{directory.name}.yaml"
+    file.write_text(json.dumps(experiment))
+    begun = time.time()
+    command = [sys.executable, "-m", "nas.cli", "search", str(file), "-d", str(directory), "--quiet", "--fresh"]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    spent = time.time() - begun
+    journal = JournalStorage(JournalFileBackend(str(directory / "journal.log")))
+    (study,) = optuna.get_all_study_summaries(journal)
+    ended = {
+        trial.number: trial.datetime_complete.timestamp()
+        for trial in optuna.load_study(study_name=study.study_name, storage=journal).trials
+        if trial.datetime_complete is not None
+    }
+    from nas.study.records import read_study
+
+    found = [
+        Done(ended[trial.number] - begun, dict(trial.genotype), trial.metrics["accuracy"], trial.costs["params"])
+        for trial in read_study(directory).completed()
+    ]
+    return found, spent
+
+
+def write_data(task: str, path: Path) -> None:
+    """The parts that a search may see, as arrays, in the shapes and on the scales in which ours trains."""
+    data = load_task(task).reshaped([(TASKS[task][0],)], [(TASKS[task][1],)]).resident()
+    parts = {"train": data.train, "validation": data.validation}
+    np.savez(
+        path,
+        **{f"x_{name}": part.inputs[0].numpy() for name, part in parts.items()},
+        **{f"y_{name}": part.targets.numpy() for name, part in parts.items()},
+    )
+
+
+# ---------------------------------------------------------------------- confirming
+
+
+class Confirmer:
+    """Mean test accuracy of settings, retrained; each only once."""
+
+    def __init__(self, task: str, path: Path) -> None:
+        self._task, self._path = task, path
+        self._known: dict[str, float] = json.loads(path.read_text()) if path.exists() else {}
+
+    def accuracy(self, settings: dict[str, Any]) -> float:
+        name = json.dumps(settings, sort_keys=True)
+        if name not in self._known:
+            self._known[name] = statistics.fmean(self._trained(settings, seed) for seed in CONFIRM_SEEDS)
+            self._path.write_text(json.dumps(self._known))
+        return self._known[name]
+
+    def _trained(self, settings: dict[str, Any], seed: int) -> float:
+        design = space_of(self._task).replay(settings)
+        recipe = {"optimizer": "adamw", "weight_decay": 0.01, "batch_size": 128, "schedule": "cosine", **design.recipe}
+        job = Job(
+            0, dict(design.genotype), source(design.graph), recipe, seed, {"epochs": EPOCHS}, costs=design.costs.as_dict(),
+            order=seed, graph=design.graph,
+        )  # fmt: skip
+        run = evaluator_of(self._task).evaluate(job)
+        while True:
+            try:
+                next(run)
+            except StopIteration as end:
+                outcome: Outcome = end.value
+                return outcome.metrics["test_accuracy"] if outcome.state == "complete" else 0.1
+
+
+@cache
+def space_of(task: str) -> Space:
+    return space_from_text(SPACE, "by-hand.yaml").bind([[TASKS[task][0]]], [[TASKS[task][1]]])
+
+
+@cache
+def evaluator_of(task: str) -> Evaluator:
+    features, classes = TASKS[task]
+    return Evaluator(
+        task, inputs=((features,),), outputs=((classes,),), test_reason="confirming a benchmark's frontiers"
+    )
+
+
+def volume(members: Sequence[tuple[float, int]]) -> float:
+    """Hypervolume of (test accuracy, parameters), parameters in decades, as a share of the box."""
+    high, low = math.log10(MOST), math.log10(LEAST)
+    points = np.array([(1 - accuracy, (math.log10(params) - low) / (high - low)) for accuracy, params in members])
+    points = points.reshape(-1, 2)
+    points = points[(points < [0.9, 1]).all(1)]
+    return float(moocore.hypervolume(points, ref=[0.9, 1])) / 0.9 if len(points) else 0.0
+
+
+def confirmed(done: Sequence[Done], times: Sequence[float], confirmer: Confirmer) -> list[float]:
+    """Confirmed hypervolume of the frontier that was known at each time."""
+    found = []
+    for at in times:
+        known = [one for one in done if one.at <= at]
+        losses = np.array([(-one.accuracy, one.params) for one in known]).reshape(-1, 2)
+        members = [known[i] for i in np.flatnonzero(moocore.is_nondominated(losses))] if known else []
+        found.append(volume([(confirmer.accuracy(one.settings), one.params) for one in members]))
+    return found
+
+
+# ---------------------------------------------------------------------- all of it
+
+
+def run_missing(tasks: Sequence[str], seeds: Sequence[int], work: Path, path: Path) -> None:
+    """Search with every arm, seeds outermost, then confirm; what is in `path` is not run again."""
+    work.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    have = {(run.task, run.arm, run.seed) for run in load(path)}
+    for seed in seeds:
+        for task in tasks:
+            if all((task, arm, seed) in have for arm in (*SCRIPTS, *LADDER)):
+                continue
+            searches = dict(_searches(task, seed, work))
+            whole = max(seconds for arm, (_, seconds) in searches.items() if arm in MULTI)
+            times = [whole * 10 ** (-2 * (1 - (i + 1) / N_TIMES)) for i in range(N_TIMES)]
+            confirmer = Confirmer(task, work / f"{task}-confirmed.json")
+            with path.open("a") as file:
+                for arm, (done, seconds) in searches.items():
+                    volumes = confirmed(done, times, confirmer)
+                    run = Run(task, arm, seed, commit(), seconds, len(done), times, volumes)
+                    file.write(json.dumps(asdict(run)) + "\n")
+                    print(
+                        f"{task} seed {seed} {arm:14s} {len(done):5d} done in {seconds:6.1f} s, {volumes[-1]:.4f}",
+                        flush=True,
+                    )
+
+
+def _searches(task: str, seed: int, work: Path) -> Iterator[tuple[str, tuple[list[Done], float]]]:
+    """Scripts, then ours with the time that the slower of the scripts with two objectives took; ours in an order by chance."""
+    longest = 0.0
+    for arm in SCRIPTS:
+        found = scripted(arm, task, seed, work)
+        longest = max(longest, found[1] if arm in MULTI else 0.0)
+        yield arm, found
+    arms = list(LADDER)
+    random.Random(seed).shuffle(arms)
+    for arm in arms:
+        yield arm, ours(arm, task, seed, longest, work)
+
+
+def commit() -> str:
+    said = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=True)
+    return said.stdout.strip()
+
+
+def load(path: Path) -> list[Run]:
+    return [Run(**json.loads(line)) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+def reached(run: Run, target: float) -> float:
+    """The first of the fixed times at which the confirmed hypervolume is at least `target`; infinite where it never is."""
+    return next((at for at, found in zip(run.times, run.volumes, strict=True) if found >= target), math.inf)
+
+
+def table(runs: Sequence[Run]) -> str:
+    """One row an arm and task: seconds to the target, the ratio to ours, and what it had in the end."""
+    lines = [
+        "| task | search | candidates | seconds to the target, by seed | ours is faster by | hypervolume in the end |",
+        "|---|---|---|---|---|---|",
+    ]
+    for task in dict.fromkeys(run.task for run in runs):
+        ofs = {(run.arm, run.seed): run for run in runs if run.task == task}
+        seeds = sorted({seed for _, seed in ofs})
+        targets = {seed: max(ofs[arm, seed].volumes[-1] for arm in MULTI) for seed in seeds}
+        mine = {seed: reached(ofs[OURS, seed], targets[seed]) for seed in seeds}
+        for arm in (*SCRIPTS, *LADDER):
+            took = {seed: reached(ofs[arm, seed], targets[seed]) for seed in seeds}
+            shown = ", ".join("never" if math.isinf(one) else f"{one:.0f}" for one in took.values())
+            pairs = [
+                (math.log(min(took[seed], ofs[arm, seed].times[-1])) - math.log(mine[seed]))
+                for seed in seeds
+                if math.isfinite(mine[seed])
+            ]
+            more = "≥ " if any(map(math.isinf, took.values())) else ""
+            ratio = f"{more}{math.exp(statistics.fmean(pairs)):.1f}" if pairs and arm != OURS else "–"
+            final = [ofs[arm, seed].volumes[-1] for seed in seeds]
+            spread = f" ± {statistics.stdev(final):.4f}" if len(final) > 1 else ""
+            count = statistics.fmean(ofs[arm, seed].n_done for seed in seeds)
+            lines.append(
+                f"| {task} | {arm} | {count:.0f} | {shown} | {ratio} | {statistics.fmean(final):.4f}{spread} |"
+            )
+    return "\n".join(lines)
+
+
+def draw(runs: Sequence[Run], path: Path) -> None:
+    """Confirmed hypervolume over wall-clock, one panel a task; lines are means over seeds."""
+    import matplotlib.pyplot as plt
+
+    tasks = list(dict.fromkeys(run.task for run in runs))
+    figure, axes = plt.subplots(1, len(tasks), figsize=(6.4 * len(tasks), 4.2), squeeze=False, layout="constrained")
+    for panel, task in zip(axes[0], tasks, strict=True):
+        for arm in (*SCRIPTS, *LADDER):
+            some = [run for run in runs if run.task == task and run.arm == arm]
+            at = np.mean([run.times for run in some], 0)
+            style = "-" if arm in LADDER else "--"
+            label = {"tpe": "Optuna, TPE", "nsga2": "Optuna, NSGA-II", "tpe-hyperband": "Optuna, TPE and Hyperband",
+                     "ray-asha": "Ray Tune, ASHA"}.get(arm, arm)  # fmt: skip
+            panel.plot(
+                at, np.mean([run.volumes for run in some], 0), style, label=label, lw=2.5 if arm == OURS else 1.3
+            )
+        panel.set(xscale="log", xlabel="seconds on two cores", title=task)
+    axes[0][0].set_ylabel("confirmed hypervolume, share of the box")
+    axes[0][-1].legend(fontsize=8, loc="lower right")
+    figure.savefig(path)
+    plt.close(figure)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--tasks", default="mnist1d", help="of " + ", ".join(TASKS))
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--runs", type=Path, default=FOLDER / "runs.jsonl")
+    parser.add_argument(
+        "--work", type=Path, default=ROOT / "runs" / "time-to-frontier", help="searches and retrainings"
+    )
+    parser.add_argument("--report", action="store_true", help="only of what was run")
+    options = parser.parse_args()
+    if not options.report:
+        run_missing(options.tasks.split(","), range(1, options.seeds + 1), options.work, options.runs)
+    runs = load(options.runs)
+    print(table(runs))
+    draw(runs, options.runs.parent / "hypervolume.svg")
+
+
+if __name__ == "__main__":
+    main()
