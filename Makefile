@@ -19,7 +19,7 @@ $(STAMP):
 	@echo "Setting up $(VENV), once: this downloads PyTorch and takes a minute or more …"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt torch
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[data,onnx,searchers,dashboard,databases,cluster,logs,references,dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[data,onnx,searchers,dashboard,databases,cluster,logs,docs,references,dev]'
 	@touch $@
 
 setup: $(STAMP)  ## the virtual environment with everything in it
@@ -42,6 +42,10 @@ lint: $(STAMP)  ## ruff, types, layers
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-check: lint test-all  ## all that CI runs
+docs: $(STAMP)  ## the documentation, into build/site
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@echo "Open build/site/index.html; to search in it: $(BIN)/mkdocs serve"
 
-.PHONY: help setup demo test test-all lint check
+check: lint docs test-all  ## all that CI runs
+
+.PHONY: help setup demo test test-all lint docs check
