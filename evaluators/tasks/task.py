@@ -141,7 +141,7 @@ class Task:
     Args:
         name: as the user wrote it.
         doc: one line for people.
-        kind: `classification`, `regression`, `denoising` or `forecasting`.
+        kind: `classification`, `regression`, `forecasting`, `denoising`, `super-resolution` or `generation`.
         inputs: shapes of one sample of each model input, without the batch.
         outputs: shapes of one sample of each model output; `(k,)` logits for k classes.
         criterion: loss and metrics; its first metric is the headline.
