@@ -16,7 +16,7 @@ help:  ## this list
 
 $(STAMP):
 	@command -v $(PYTHON) >/dev/null || { echo "make: $(PYTHON) is not there; say which one with PYTHON=…"; exit 1; }
-	@echo "Setting up $(VENV), once: this downloads PyTorch and takes a minute or more …"
+	@echo "Setting up $(VENV), once: this downloads PyTorch and takes some minutes …"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt torch
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[data,onnx,searchers,dashboard,databases,cluster,logs,docs,references,dev]'
@@ -43,8 +43,8 @@ lint: $(STAMP)  ## ruff, types, layers
 	$(BIN)/lint-imports
 
 docs: $(STAMP)  ## the documentation, into build/site
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
-	@echo "Open build/site/index.html; to search in it: $(BIN)/mkdocs serve"
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	echo "Open build/site/index.html; to search in it: $(BIN)/mkdocs serve"
 
 check: lint docs test-all  ## all that CI runs
 
