@@ -14,20 +14,21 @@ from typing import Any
 
 from mkdocs.structure.files import File, Files
 
-_LINK = re.compile(r"(?<=\]\()(?!\w+:|#|/)([^)\s#]+)")
+_LINK = re.compile(r"(?<=\]\()(?!\w+:|#|/)([^)\s#]+)(?=[)#])")
 
 
 def on_files(files: Files, config: Any) -> Files:
     """Add what pages link to outside of `docs`, and what such pages link to in turn."""
     root = Path(config.docs_dir).parent
-    waiting = [file.src_uri for file in files.documentation_pages()]
+    waiting = list(files.documentation_pages())
     while waiting:
-        page = files.get_file_from_path(waiting.pop())
+        page = waiting.pop()
         for path in _linked(page.src_uri, page.content_string):
             uri = _uri(path)
             if files.get_file_from_path(uri) is None and (root / path).is_file():
-                files.append(File.generated(config, uri, abs_src_path=str(root / path)))
-                waiting += [uri] if uri.endswith(".md") else []
+                copy = File.generated(config, uri, abs_src_path=str(root / path))
+                files.append(copy)
+                waiting += [copy] if copy.is_documentation_page() else []
     return files
 
 

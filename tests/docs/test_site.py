@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import importlib.util
 import logging
 import re
 from html.parser import HTMLParser
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -77,6 +79,25 @@ def test_links_to_records_lead_to_copies(site: Path) -> None:
     assert 'href="results/learning-curves/index.html"' in text
     assert (site / "results" / "learning-curves" / "index.html").is_file()
     assert (site / "search_spaces" / "families" / "mixer.yaml").is_file()
+
+
+def test_links_on_a_page() -> None:
+    found = importlib.util.spec_from_file_location("repository_links", ROOT / "docs" / "site" / "repository_links.py")
+    assert found is not None
+    assert found.loader is not None
+    hook = importlib.util.module_from_spec(found)
+    found.loader.exec_module(hook)
+
+    def moved(page: str, link: str) -> str:
+        text: str = hook.on_page_markdown(f"[a]({link})", SimpleNamespace(file=SimpleNamespace(src_uri=page)))
+        return text.removeprefix("[a](").removesuffix(")")
+
+    assert moved("report.md", "../results/shapes/README.md#what") == "results/shapes/README.md#what"
+    assert moved("results/shapes/README.md", "../curves/README.md") == "../curves/README.md"
+    assert moved("results/shapes/README.md", "../../docs/report.md") == "../../report.md"
+    assert moved("results/shapes/README.md", "frontier.svg") == "frontier.svg"
+    for same in ("design.md#cohorts", "https://example.org/a.md", "#here"):
+        assert moved("report.md", same) == same
 
 
 def test_every_page_is_in_the_menu() -> None:
