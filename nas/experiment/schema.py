@@ -28,7 +28,7 @@ def experiment_schema() -> dict[str, Any]:
             "task": {**named, "description": "A shipped task, data.npz, data.csv or my_task.py:make; or with options."},
             "objectives": {**texts, "description": "Such as `maximize accuracy` and `minimize params`."},
             "constraints": {**texts, "description": "Such as `macs <= 5e6`."},
-            "sampler": {**named, "default": "tpe"},
+            "sampler": {**named, "default": "frontier"},
             "stopping": {
                 "oneOf": [
                     {"const": "none"},

@@ -55,7 +55,7 @@ class Experiment:
     experiment: str = ""
     objectives: tuple[str, ...] = ()
     constraints: tuple[str, ...] = ()
-    sampler: Any = "tpe"
+    sampler: Any = "frontier"
     stopping: Any = "none"
     trials: int = DEFAULT_TRIALS
     hours: float | None = None

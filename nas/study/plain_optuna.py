@@ -105,7 +105,7 @@ class OptunaSampler(BaseSampler):
     def __init__(
         self,
         space: Space,
-        sampler: str | Mapping[str, Any] = "tpe",
+        sampler: str | Mapping[str, Any] = "frontier",
         *,
         objectives: Sequence[str],
         constraints: Sequence[str] = (),

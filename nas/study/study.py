@@ -70,7 +70,7 @@ class Study:
         metrics: Sequence[str],
         task: str,
         constraints: Sequence[str] = (),
-        sampler: str | Mapping[str, Any] = "tpe",
+        sampler: str | Mapping[str, Any] = "frontier",
         stopping: str | Mapping[str, Any] | None = None,
         trials: int | None = None,
         budget: Mapping[str, int | float] | None = None,

@@ -13,7 +13,7 @@ from nas.space.domains import Categorical, Integer
 from nas.study.candidate import Candidate, Outcome, Report
 from nas.study.study import Study
 
-STARTUP = {"name": "frontier", "startup": 5}
+STARTUP = {"name": "frontier", "startup": 5, "pool": 8}
 
 
 def law(candidate: Candidate) -> float:

@@ -30,7 +30,7 @@ GOALS = {
     "one": ["maximize quality"],
     "several": ["maximize quality", "minimize params", "minimize macs"],
 }
-QUICK = {"startup": 3, "population": 4, "tournament": 2, "neighbourhood": 2}
+QUICK = {"startup": 3, "population": 4, "tournament": 2, "neighbourhood": 2, "pool": 3}
 """So that a dozen candidates see more of a sampler than its random beginning."""
 
 HEAVY = {"gp": "hpolib", "grid": "hpolib"}

@@ -74,6 +74,18 @@ def _bohb(space: Space, goal: Goal, settings: Mapping[str, Any]) -> Sampler:
     return Bohb(space, goal, settings)
 
 
+def _bowl(space: Space, goal: Goal, settings: Mapping[str, Any]) -> Sampler:
+    from nas.study.samplers.frontier import Frontier
+
+    return Frontier(space, goal, settings, decisions=False)
+
+
+def _predictor(space: Space, goal: Goal, settings: Mapping[str, Any]) -> Sampler:
+    from nas.study.samplers.frontier import Frontier
+
+    return Frontier(space, goal, settings, greedy=True)
+
+
 def _tpe(space: Space, goal: Goal, settings: Mapping[str, Any]) -> Sampler:
     from nas.study.samplers.tpe import Tpe
 
@@ -93,6 +105,7 @@ def _frontier(space: Space, goal: Goal, settings: Mapping[str, Any]) -> Sampler:
 
 
 _STARTUP = Setting(10, "results at random before it starts to model", 1)
+_POOL = Setting(24, "unseen designs built for each result, to choose from", 1)
 _FIRST = Setting(20, "results at random before it sets out", 1)
 _CROSSOVER = Setting(0.5, "share of children that have two parents", 0, 1)
 
@@ -103,12 +116,24 @@ SAMPLERS: dict[str, SamplerEntry] = {
             "frontier",
             "Models quality over decisions, graph and costs, and knows costs exactly; for every space; the best first choice.",
             _frontier,
-            {"startup": _STARTUP},
+            {"startup": _STARTUP, "pool": _POOL},
+        ),
+        SamplerEntry(
+            "bowl",
+            "As frontier, from graphs and costs alone (as NAS-BOWL): for spaces in which many genotypes are one graph.",
+            _bowl,
+            {"startup": _STARTUP, "pool": _POOL},
+        ),
+        SamplerEntry(
+            "predictor",
+            "As frontier, without doubt: many at random, then those a regression expects to be best (as Neural Predictor).",
+            _predictor,
+            {"startup": Setting(40, "results at random that the regression is fitted to first", 1), "pool": _POOL},
         ),
         SamplerEntry("random", "Independent draws, as the space's weights and scales say.", _random),
         SamplerEntry(
             "tpe",
-            "Tree-structured Parzen estimator (Optuna): multivariate, grouped, for every space; a good first choice.",
+            "Tree-structured Parzen estimator (Optuna): multivariate, grouped, for every space.",
             _tpe,
             {"startup": _STARTUP},
         ),

@@ -78,11 +78,20 @@ class _Record:
 
 
 class Frontier(Sampler):
-    """See the module. Settings: `startup`, results before it begins to model."""
+    """See the module.
 
-    def __init__(self, space: Space, goal: Goal, settings: Mapping[str, Any]) -> None:
+    Args:
+        settings: `startup`, results before it begins to model; `pool`, unseen designs that each result adds to choose from.
+        decisions: whether the model sees them; without, it sees graphs and costs only, as NAS-BOWL does.
+        greedy: take what is expected to be best without doubt, as the Neural Predictor does.
+    """
+
+    def __init__(
+        self, space: Space, goal: Goal, settings: Mapping[str, Any], decisions: bool = True, greedy: bool = False
+    ) -> None:
         self._space, self._goal = space, goal
-        self._startup = int(settings["startup"])
+        self._decisions, self._greedy = decisions, greedy
+        self._startup, self._n_new = int(settings["startup"]), int(settings["pool"])
         self._uncertain = [i for i, one in enumerate(goal.objectives) if not one.is_cost]
         self._costs = [one for one in goal.objectives if one.is_cost]
         self._designs: dict[str, Described] = {}
@@ -139,7 +148,9 @@ class Frontier(Sampler):
 
     def _begin(self, mirror: Mirror, told: Sequence[Point], pending: Sequence[Point], state: tuple[int, ...]) -> _Turn:
         if self._pool is None:
-            self._pool = Pool(self._space, crc32(repr(sorted(told[0].genotype.items())).encode()), mirror.parameters)
+            self._pool = Pool(
+                self._space, crc32(repr(sorted(told[0].genotype.items())).encode()), mirror.parameters, self._n_new
+            )
         parameters = mirror.parameters
         running = [point for point in _distinct(mirror, "pending") if _reported(point, mirror)]
         failed = [point for point in _distinct(mirror, "refused") if point.violation > 0]
@@ -181,6 +192,7 @@ class Frontier(Sampler):
             record.paid[record.good],
             n_offered=n_offered,
             seed=len(record.points),
+            greedy=self._greedy,
         )
 
     def _record(self, mirror: Mirror, observed: list[Point], failed: list[Point]) -> _Record:
@@ -199,7 +211,7 @@ class Frontier(Sampler):
         """What is believed of each uncertain loss; columns and length scales are set anew at milestones only."""
         count = milestone(sum(point.state == "told" for point in observed), self._startup)
         if self._scales is None or self._scales[0] != count:
-            self._scales = (count, Columns(designs[:count]), [])
+            self._scales = (count, Columns(designs[:count], self._decisions), [])
         _, columns, scales = self._scales
         rows = columns.rows(designs)
         numbers = [-1 if point.number is None else point.number for point in observed]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import moocore
@@ -15,6 +16,7 @@ Array = NDArray[np.float64]
 
 MARGIN = 0.1  # of the reference beyond what was seen
 N_DRAWS = 64  # of the scalarised improvement
+CERTAIN = 1e-12  # the least variance
 MOST_COSTS = 2  # for which the hypervolume is exact
 
 
@@ -30,6 +32,7 @@ class Choice:
         losses: (k, q), expected, of the designs seen so far. paid: (k, d), their costs.
         n_offered: only the first so many of the m designs may be chosen; the others are being trained.
         seed: of the weights.
+        greedy: believe the expectations, and doubt nothing.
 
     Source: Ginsbourger et al. 2010, "Kriging Is Well-Suited to Parallelize Optimization" (the kriging believer).
     """
@@ -45,6 +48,7 @@ class Choice:
         paid: Array,
         n_offered: int,
         seed: int,
+        greedy: bool = False,
     ) -> None:
         self._means = np.stack(means, 1)
         self._covariances, self._noises = list(covariances), noises
@@ -52,6 +56,7 @@ class Choice:
         self._losses, self._paid = losses, paid
         self._rng = np.random.default_rng(seed)
         self._free = np.arange(len(costs)) < n_offered
+        self._greedy = greedy
 
     def take(self, which: int) -> None:
         """Design `which` is being trained: it is no longer to be had, and counts as turning out as expected."""
@@ -71,7 +76,9 @@ class Choice:
         return [int(i) for i in np.argsort(-self._gains(), kind="stable") if self._free[i]]
 
     def _gains(self) -> Array:
-        deviations = np.stack([np.sqrt(np.maximum(np.diag(one), 1e-12)) for one in self._covariances], 1)
+        deviations = np.stack([np.sqrt(np.maximum(np.diag(one), CERTAIN)) for one in self._covariances], 1)
+        if self._greedy:
+            deviations = np.full_like(deviations, math.sqrt(CERTAIN))
         if self._means.shape[1] == 1 and self._costs.shape[1] <= MOST_COSTS:
             gain = hypervolume_improvement(
                 self._means[:, 0], deviations[:, 0], self._costs, self._losses[:, 0], self._paid, self._reference()

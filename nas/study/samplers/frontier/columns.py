@@ -125,14 +125,16 @@ class Columns:
 
     Args:
         observed: at least one.
+        decisions: whether rows hold them; else graphs and costs alone.
 
     Only columns in which these differ are kept. A decision, and every group of columns of graphs, has about the variance 1 over
     random designs. `groups` (p,) is the group of each column, `names` what the groups are.
     """
 
-    def __init__(self, observed: Sequence[Described]) -> None:
-        times = Counter(name for one in observed for name in one.decisions)
-        widths = {name: len(place) for one in observed for name, place in one.decisions.items()}
+    def __init__(self, observed: Sequence[Described], decisions: bool = True) -> None:
+        self._decisions = decisions
+        times = Counter(name for one in observed for name in self._taken(one))
+        widths = {name: len(place) for one in observed for name, place in self._taken(one).items()}
         own = sorted(times, key=lambda name: -times[name])[:N_OWN]
         self._own = {name: (widths[name], times[name] < len(observed)) for name in own}
         labels = [_template(name) for name, (width, optional) in self._own.items() for _ in range(width + optional)]
@@ -158,11 +160,14 @@ class Columns:
                 self._rows[one] = (self._row(one)[self._alive] - self._centre) * self._scale
         return np.array([self._rows[one] for one in designs]).reshape(len(designs), len(self.groups))
 
+    def _taken(self, design: Described) -> Mapping[str, Array]:
+        return design.decisions if self._decisions else {}
+
     def _row(self, design: Described) -> Array:
-        row = np.zeros(self._width)
+        row, taken = np.zeros(self._width), self._taken(design)
         at = 0
         for name, (width, optional) in self._own.items():
-            place = design.decisions.get(name)
+            place = taken.get(name)
             if optional:
                 row[at] = place is not None
                 at += 1
@@ -172,7 +177,7 @@ class Columns:
                 row[at] = WIDTH / 2
             at += width
         first = at + N_BUCKETS
-        for name, place in design.decisions.items():
+        for name, place in taken.items():
             if name not in self._own:
                 for i, amount in enumerate(place.tolist()):
                     _add(row[at:first], crc32(f"{name} {i}".encode()), amount)

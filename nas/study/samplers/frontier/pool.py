@@ -28,9 +28,8 @@ if TYPE_CHECKING:
     from nas.space import Architecture, Space
 
 N_LATEST = 8  # results whose designs are in the pool
-N_NEW = 24  # designs for each result, of small graphs
-N_CHILDREN = 64  # of the designs believed to be best
-N_NODES = 1_500  # built for each result; larger graphs give fewer designs
+CHILDREN = 8 / 3  # of the designs believed to be best, for each that a result adds
+N_NODES = 62.5  # of a graph; larger ones give fewer designs
 N_LEAST = 6
 N_PARENTS = 12
 MUTATED, CROSSED = 0.4, 0.3  # shares of the designs for each result; the others are drawn at random
@@ -52,10 +51,11 @@ class Pool:
 
     Args:
         space: bound to the task. salt: differs between searches. parameters: names of decisions.
+        n_new: designs that each result adds, of small graphs.
     """
 
-    def __init__(self, space: Space, salt: int, parameters: Parameters) -> None:
-        self._salt = salt
+    def __init__(self, space: Space, salt: int, parameters: Parameters, n_new: int) -> None:
+        self._salt, self._n_new = salt, n_new
         self._breeding = _Flat(space, parameters) if space.is_flat else _Breeding(space, parameters)
         self._added: dict[int, list[Unseen]] = {}
 
@@ -72,13 +72,15 @@ class Pool:
     def children(self, parents: Sequence[Genotype], turn: int) -> list[Unseen]:
         """Mutations of these designs; likewise."""
         rng = Random(self._salt * 1_000_033 + turn)
-        return self._breeding.several(N_CHILDREN, lambda: self._breeding.mutation(rng.choice(parents), rng, "model"))
+        return self._breeding.several(
+            round(CHILDREN * self._n_new), lambda: self._breeding.mutation(rng.choice(parents), rng, "model")
+        )
 
     def _new(self, told: Sequence[Point], rng: Random) -> list[Unseen]:
         losses = np.array([point.losses for point in told])
         order = best_first(losses, np.array([point.total_violation for point in told]))
         parents = [told[i] for i in order[:N_PARENTS]]
-        return self._breeding.several(N_NEW, lambda: self._one(parents, rng))
+        return self._breeding.several(self._n_new, lambda: self._one(parents, rng))
 
     def _one(self, parents: Sequence[Point], rng: Random) -> Unseen:
         chance = rng.random()
@@ -103,7 +105,7 @@ class _Breeding:
         found: list[Unseen] = []
         self._n_nodes = 0
         for _ in range(most):
-            if self._n_nodes > N_NODES * most / N_NEW and len(found) >= N_LEAST:
+            if self._n_nodes > N_NODES * most and len(found) >= N_LEAST:
                 break
             with suppress(Rejected):
                 found.append(make())
@@ -134,7 +136,7 @@ class _Flat(_Breeding):
         self._known: dict[tuple[Value, ...], Described | None] = {}
 
     def several(self, most: int, make: Callable[[], Unseen]) -> list[Unseen]:
-        most = min(most, max(N_LEAST, N_NODES * most // (N_NEW * self._size)))
+        most = min(most, max(N_LEAST, int(N_NODES * most / self._size)))
         found: list[Unseen] = []
         for _ in range(most):
             with suppress(Rejected):
