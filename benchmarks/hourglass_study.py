@@ -5,7 +5,8 @@ effort; the frontiers of the first seed are then confirmed on the test split. An
 spend on the winner what the loser needs for a fair frontier. Every search is one process without company, so that the same
 seed gives the same search, and killing the command at any time loses nothing: run again, it goes on.
 
-Run: `python benchmarks/hourglass_study.py [--scale 1] [--seeds 3] [--confirm-seeds 5] [--workers 2] [--report] [-o FOLDER]`.
+Run: `python benchmarks/hourglass_study.py [--scale 1] [--seeds 3] [--confirm-seeds 5] [--workers 2] [--task NAME]
+[--report] [-o FOLDER]`.
 """
 
 from __future__ import annotations
@@ -14,15 +15,16 @@ import argparse
 import multiprocessing
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hourglass_study_report import ARMS, TASKS, searched, write
+from hourglass_study_data import ARMS, TASKS, searched
+from hourglass_study_report import write
 
-from nas.errors import ExperimentError
+from nas.errors import ExperimentError, NasError
 from nas.experiment import Experiment, confirm, load_experiment, resume, search
 from nas.space import load_space
 from nas.study.directory import read_settings
@@ -46,30 +48,39 @@ class Part:
     confirm_seeds: int
     out: Path
 
-    def run(self) -> Part:
-        """Search and confirm, or go on with that.
+    @property
+    def directory(self) -> Path:
+        return searched(self.out, self.task, self.arm, self.seed)
 
-        Raises: ExperimentError: the folder holds this search at another scale.
-        """
-        directory = searched(self.out, self.task, self.arm, self.seed)
-        experiment = load_experiment(EXPERIMENTS / f"{self.task}.yaml")
-        settings = scaled(experiment, self.scale)
-        if (directory / "study.json").exists():
-            begun = read_settings(directory)
-            if (begun.trials, begun.budget) != (settings["trials"], settings["budget"]):
-                raise ExperimentError(f"{directory} was begun at another scale; give that, or another folder with -o")
-            resume(directory)
+    @property
+    def experiment(self) -> Experiment:
+        return load_experiment(EXPERIMENTS / f"{self.task}.yaml")
+
+    @property
+    def is_begun(self) -> bool:
+        """Whether there is something to go on with. Raises: ExperimentError: it was begun at another scale."""
+        if not (self.directory / "study.json").exists():
+            return False
+        begun, settings = read_settings(self.directory), scaled(self.experiment, self.scale)
+        if (begun.trials, begun.budget) != (settings["trials"], settings["budget"]):
+            raise ExperimentError(f"{self.directory} was begun at another scale; give that, or another folder with -o")
+        return True
+
+    def run(self) -> Part:
+        """Search and confirm, or go on with that."""
+        if self.is_begun:
+            resume(self.directory)
         else:
             # A space that is given as such leaves no path of this machine in the record.
             search(
                 load_space(str(EXPERIMENTS / f"{self.arm}.yaml")),
-                experiment=experiment,
+                experiment=self.experiment,
                 seed=self.seed,
-                directory=str(directory),
-                **settings,
+                directory=str(self.directory),
+                **scaled(self.experiment, self.scale),
             )
         if self.confirm_seeds:
-            confirm(directory, seeds=self.confirm_seeds)
+            confirm(self.directory, seeds=self.confirm_seeds)
         return self
 
 
@@ -78,23 +89,23 @@ def scaled(experiment: Experiment, scale: float) -> dict[str, Any]:
 
     >>> settings = scaled(load_experiment(EXPERIMENTS / "denoise.yaml"), 0.1)
     >>> settings["trials"], settings["budget"], settings["stopping"]["rungs"]
-    (6, {'epochs': 3}, [1, 2])
+    (4, {'epochs': 3}, [1, 2])
     """
     epochs = max(2, round(scale * experiment.budget["epochs"]))
     rungs = sorted({max(1, round(scale * rung)) for rung in experiment.stopping["rungs"]})
     return {
-        "trials": max(6, round(scale * experiment.trials)),
+        "trials": max(3, round(scale * experiment.trials)),
         "budget": {"epochs": epochs},
         "stopping": {**experiment.stopping, "rungs": [rung for rung in rungs if rung < epochs]},
     }
 
 
-def parts(scale: float, seeds: int, confirm_seeds: int, out: Path) -> Iterator[Part]:
+def parts(options: argparse.Namespace) -> Iterator[Part]:
     """All that is to be done, the longest first: those of the first seed, which are confirmed."""
-    for seed in range(seeds):
-        for task in TASKS:
+    for seed in range(options.seeds):
+        for task in options.task or TASKS:
             for arm in ARMS:
-                yield Part(task, arm, seed, scale, 0 if seed else confirm_seeds, out)
+                yield Part(task, arm, seed, options.scale, 0 if seed else options.confirm_seeds, options.o)
 
 
 def main() -> None:
@@ -103,20 +114,33 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3, help="searches of each arm on each task")
     parser.add_argument("--confirm-seeds", type=int, default=5, help="trainings of each member of a frontier")
     parser.add_argument("--workers", type=int, default=2, help="searches at a time, each on one core")
+    parser.add_argument("--task", action="append", choices=tuple(TASKS), help="this one alone; once for each")
     parser.add_argument("--report", action="store_true", help="only write the report again")
     parser.add_argument("-o", type=Path, default=ROOT / "results" / "hourglass-mnist5k", metavar="FOLDER")
     options = parser.parse_args()
-    if not options.report:
-        todo = list(parts(options.scale, options.seeds, options.confirm_seeds, options.o))
-        started = time.monotonic()
-        os.environ["OMP_NUM_THREADS"] = "1"  # several threads each make processes side by side many times slower
-        with ProcessPoolExecutor(options.workers, mp_context=multiprocessing.get_context("spawn")) as pool:
-            running = [pool.submit(part.run) for part in todo]
+    try:
+        if not options.report:
+            run_all(list(parts(options)), options.workers)
+        print(write(options.o))
+    except NasError as problem:
+        raise SystemExit(str(problem)) from None
+
+
+def run_all(todo: Sequence[Part], workers: int) -> None:
+    """Run the parts, `workers` of them at a time. Raises: NasError: one cannot be run; those not yet begun are left out."""
+    begun = sum(part.is_begun for part in todo)  # all are looked at before anything is trained
+    print(f"{len(todo)} searches, {begun} of them begun earlier", flush=True)
+    started = time.monotonic()
+    os.environ["OMP_NUM_THREADS"] = "1"  # several threads each make processes side by side many times slower
+    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
+        running = [pool.submit(part.run) for part in todo]
+        try:
             for done, future in enumerate(as_completed(running), start=1):
-                part = future.result()
-                minutes = (time.monotonic() - started) / 60
+                part, minutes = future.result(), (time.monotonic() - started) / 60
                 print(f"{done:>3} of {len(todo)}  {minutes:6.1f} min  {part.task} {part.arm} {part.seed}", flush=True)
-    print(write(options.o))
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ PAPER = {"H": "hourglass", "C": "conventional"}
 """Label of a published point → the arm that it belongs to."""
 
 
-def draw(studies: Mapping[str, Searches], path: Path, *, width_mm: float = 180, height_mm: float = 112) -> None:
+def draw(studies: Mapping[str, Searches], path: Path, *, width_mm: float = 180, height_mm: float = 116) -> None:
     """Draw the studies, title → searches and confirmations of each arm, to an .svg, .png or .pdf."""
     colours = shades(list(next(iter(studies.values()))[0]))
     published = [published_points(next(iter(records.values()))[0].task) for records, _ in studies.values()]
@@ -33,7 +33,7 @@ def draw(studies: Mapping[str, Searches], path: Path, *, width_mm: float = 180, 
     sizes = [x for own in paper for line in own.values() for x, _ in line]
     sizes += [x for own in bands for band in own.values() for x in band.at]
     with picture(path, width_mm, height_mm) as figure:
-        figure.subplots_adjust(left=0.05, right=0.985, top=0.83, bottom=0.1, hspace=0.42, wspace=0.2)
+        figure.subplots_adjust(left=0.05, right=0.985, top=0.815, bottom=0.1, hspace=0.42, wspace=0.2)
         for column, (title, (_, confirmations)) in enumerate(studies.items()):
             top = figure.add_subplot(2, len(studies), column + 1)
             heights = [y for band in bands[column].values() for line in (band.low, band.high) for y in line]
@@ -46,7 +46,9 @@ def draw(studies: Mapping[str, Searches], path: Path, *, width_mm: float = 180, 
             limits(below, sizes, [y for line in paper[column].values() for _, y in line], True, False)
             for arm, line in paper[column].items():
                 _published(below, line, colours[arm])
-            furniture(below, "parameters", f"↑ PSNR (dB), {LABEL}: full MNIST", True, False, (4, 5))
+            furniture(below, "parameters", "↑ PSNR (dB), another data set", True, False, (4, 5))
+            marks = below.get_yticks()
+            below.yaxis.set_ticks(marks, [f"{mark:.{2 if max(marks) - min(marks) < 1 else 0}f}" for mark in marks])
         _key(figure, colours, max((len(c.seeds) for _, found in studies.values() for c in found.values()), default=0))
 
 
@@ -77,9 +79,19 @@ def _published(axes: Any, line: list[Point], colour: str) -> None:
 def _key(figure: Any, colours: Mapping[str, str], seeds: int) -> None:
     from matplotlib.lines import Line2D
 
-    style: dict[str, Any] = {"frameon": False, "fontsize": 8, "handlelength": 1.4, "handletextpad": 0.5}
+    style: dict[str, Any] = {
+        "frameon": False,
+        "fontsize": 7.5,
+        "handlelength": 1.4,
+        "handletextpad": 0.5,
+        "columnspacing": 1.2,
+    }
     entries = [Line2D([], [], color=colour, label=name, linewidth=2.4) for name, colour in colours.items()]
-    entries.append(Line2D([], [], linestyle="none", marker="D", mfc="white", mec=INK, mew=0.8, ms=3.6, label=LABEL))
+    entries.append(
+        Line2D(
+            [], [], linestyle="none", marker="D", mfc="white", mec=INK, mew=0.8, ms=3.6, label=f"{LABEL}, full MNIST"
+        )
+    )
     figure.legend(handles=entries, loc="upper left", bbox_to_anchor=(0.045, 0.995), ncols=len(entries), **style)
-    note = f"points: means of {seeds} seeds; shade: 95 % band of the frontier"
-    figure.text(0.985, 0.975, note, ha="right", va="center", fontsize=7.5, color=MUTED)
+    note = f"upper row: points are means of {seeds} seeds, shades 95 % bands of the frontiers"
+    figure.text(0.05, 0.935, note, va="center", fontsize=7.5, color=MUTED)

