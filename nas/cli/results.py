@@ -109,15 +109,21 @@ def _print_confirmation(found: Confirmation, record: StudyRecord) -> None:
     for one in found.candidates:
         row = [str(one.number), *(f"{one.costs[known.name]:,}" for known in objectives if known.is_cost)]
         row += [_spread(one, objective.name, split) for objective in learned for split in splits]
-        rows.append([*row, f"{shares[one.number]:.0%}", str(len(one.failures) or DASH)])
+        rows.append(
+            [*row, f"{shares[one.number]:.0%}" if len(found.seeds) > 1 else DASH, str(len(one.failures) or DASH)]
+        )
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         print("  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)))
     said = "The test split was opened for this." if tested else "This task has no test split; these are its metrics."
-    print(f"\n{len(found.seeds)} seeds each; mean ± standard deviation. {said}")
+    how = f"{len(found.seeds)} seeds each; mean ± standard deviation" if len(found.seeds) > 1 else "one seed each"
+    print(f"\n{how}. {said}")
     for opened in sealed(record, found):
         order = "" if math.isnan(opened.tau) else f"; Kendall's tau of the two orders is {opened.tau:.2f}"
-        print(f"{opened.objective.name}: worse on test than on validation by {opened.drop.mean:.3g} on average{order}")
+        how = "worse" if opened.drop.mean >= 0 else "better"
+        print(
+            f"{opened.objective.name}: {how} on test than on validation by {abs(opened.drop.mean):.3g} on average{order}"
+        )
 
 
 def _spread(one: Confirmed, name: str, split: Split) -> str:

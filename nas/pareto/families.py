@@ -18,13 +18,13 @@ _PREFERRED = ("family", "kind", "shape", "model", "architecture")
 _MOST = 12
 
 
-def family_decision(record: StudyRecord) -> str | None:
-    """The top-level decision that tells families apart, or None.
+def family_decision(*records: StudyRecord) -> str | None:
+    """The top-level decision that tells families apart in all these records together, or None.
 
     `family` where the space has it, then `kind`, `shape`, `model` or `architecture`; otherwise the first top-level
     decision, in the order read, that every candidate has and that is a word of 2 to 12 different values.
     """
-    genotypes = [trial.genotype for trial in record.trials if trial.genotype]
+    genotypes = [trial.genotype for record in records for trial in record.trials if trial.genotype]
     if not genotypes:
         return None
     top = [path for path in genotypes[0] if "." not in path and "[" not in path]

@@ -17,7 +17,7 @@ from nas.pareto.attainment import LEVELS, attainment
 from nas.pareto.confirmation import Spread
 from nas.pareto.contest import coverage
 from nas.pareto.control import Control, draws_at_random, random_control
-from nas.pareto.families import families
+from nas.pareto.families import families, family_decision, family_of
 from nas.pareto.front import Front, frontier
 from nas.pareto.paired import Contest, contests
 
@@ -102,19 +102,18 @@ class Several:
         return {level: [first.stated(point) for point in found] for level, found in attainment(runs, levels).items()}
 
     def family_contests(self, arm: Arm) -> tuple[Contest, ...]:
-        """Hypervolumes of every two families, paired by the searches of the arm; a family that a search lacks has none there."""
+        """Hypervolumes of every two families, paired by those searches of the arm that tried both."""
         first = self.fronts[arm.searches[0]]
-        names = sorted(
-            {name for i in arm.searches for name in families(self.fronts[i].record, self.fronts[i].decision)}
-        )
-        if first.decision is None or len(names) < 2 or len(arm.searches) < 2:
+        decision = family_decision(*(front.record for front in self.fronts))
+        names = sorted({name for i in arm.searches for name in families(self.fronts[i].record, decision)})
+        if decision is None or len(names) < 2 or len(arm.searches) < 2:
             return ()
         reference = first.oriented(self.reference)
         measured: dict[str, dict[int, float]] = {name: {} for name in names}
         for i in arm.searches:
             front = self.fronts[i]
-            for name in names:
-                own = [trial for trial in front.candidates if front.family(trial) == name]
+            for name in families(front.record, decision):
+                own = [trial for trial in front.candidates if family_of(trial, decision) == name]
                 volume = geometry.hypervolume(front.losses(own), reference=reference) if own else 0.0
                 measured[name][self._seed(i)] = volume
         return contests(measured)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from nas.study.records import StudyRecord
 
 SMALLEST = (24, 6)
+N_RUNGS = 4  # that are told where no rule says which matter
 """Columns and rows below which no sketch is drawn."""
 
 # Braille cells are 2 x 4 dots; the bit of each dot by (row, column).
@@ -109,8 +110,13 @@ def rungs_note(record: StudyRecord) -> str:
     found = rung_correlations(record)
     if not found:
         return ""
-    parts = (f"{one.objective} at {one.rung}: {one.rho:.2f} (n {one.n})" for one in found)
     words = warning(found)
+    stopping = record.experiment.get("stopping")
+    if not (isinstance(stopping, dict) and stopping.get("rungs")):
+        rungs = sorted({one.rung for one in found})
+        shown = {rungs[len(rungs) * i // N_RUNGS] for i in range(N_RUNGS)}
+        found = tuple(one for one in found if one.rung in shown)
+    parts = (f"{one.objective} at {one.rung}: {one.rho:.2f} (n {one.n})" for one in found)
     line = f"rank correlation of the rungs with the end: {', '.join(parts)}"
     return f"{line}\nwarning: {words}" if words else line
 

@@ -127,7 +127,8 @@ def begin(directory: Path, settings: Settings, snapshots: Mapping[str, str]) -> 
                     "(--fresh, in Python fresh=True), or choose another directory"
                 )
             raise StudyError(
-                f"{directory} holds another study; choose another directory. What differs:\n  " + "\n  ".join(differing)
+                f"{directory} holds another study; choose another directory, or throw that one away (`--fresh`). What differs:\n  "
+                + "\n  ".join(differing)
             )
         if settings.storage == JOURNAL and (directory / JOURNAL).exists():
             raise StudyError(

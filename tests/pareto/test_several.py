@@ -104,6 +104,15 @@ def test_families_are_paired_by_search(two_arms: Several) -> None:
     assert found["kan", "mixer"].mean == pytest.approx(np.mean(differences))
 
 
+def test_a_family_that_a_search_did_not_try_is_no_loss_of_it(families_of: Study) -> None:
+    """One search met kans only: it says nothing of mixers, and the families are still told by `family`."""
+    records = [repeat(families_of(60, seed=seed), seed) for seed in range(3)]
+    kans = tuple(trial for trial in records[0].trials if trial.genotype["family"] == "kan")
+    found = several([replace(records[0], trials=kans), *records[1:]], ["a", "b", "c"])
+    contests = {(one.first, one.second): one.test.n for one in found.family_contests(found.arms[0])}
+    assert contests["kan", "mixer"] == 2
+
+
 def test_a_random_search_is_the_control_of_the_others(two_arms: Several) -> None:
     found = two_arms.controls()
     assert found.keys() == {"runs/0", "runs/1", "runs/2"}

@@ -45,7 +45,7 @@ def test_a_directory_is_not_shared_by_two_studies(tmp_path: Path) -> None:
     with pytest.raises(StudyError) as caught:
         create(tmp_path, toys.grammar(), trials=3, seed=5, objectives=["minimize params"], sampler="random")
     text = str(caught.value)
-    assert "holds another study; choose another directory. What differs:" in text
+    assert "holds another study; choose another directory, or throw that one away (`--fresh`). What differs:" in text
     assert "objectives: maximize accuracy, minimize params there, minimize params here" in text
     assert "seed: 0 there, 5 here" in text
     assert "space: flat there, grammar here" in text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +74,13 @@ def test_a_warning_says_which_rung_misleads(tmp_path: Path) -> None:
     assert rung_correlations(few)[0].n == 9
     assert "warning" not in rungs_note(few), "nine are too few to say so"
     assert "warning" not in rungs_note(record_of(tmp_path / "c", first=9.0))
+    many = record_of(tmp_path / "e")
+    every = [
+        replace(trial, curve=tuple(Report(rung, {"accuracy": rung * trial.metrics["accuracy"]}) for rung in range(20)))
+        for trial in many.trials
+    ]
+    assert rungs_note(replace(many, trials=tuple(every))).count(": accuracy at") == 1
+    assert rungs_note(replace(many, trials=tuple(every))).count("(n 20)") == 4, "a few say it as well as all"
     assert warning(()) == "" == rungs_note(record_of(tmp_path / "d", n=2))
 
 
