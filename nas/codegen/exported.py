@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import json
+import keyword
 import os
 import shutil
 import subprocess
@@ -111,7 +112,7 @@ def export(
         formats: of `onnx`, `torch-export` and `safetensors`; for the packages they need, install `hourglass-nas[onnx]`.
         graph: of the source, so that a format's refusal can name the operator.
     Raises:
-        NasError: `path` is not a `.py` or cannot be written; there is no such format, or its packages are missing.
+        NasError: `path` is not a `.py`, cannot be imported, hides a module that others need, or cannot be written; there is no such format, or its packages are missing.
         WorkFailed: the weights do not fit, or the fresh interpreter found something else than this one.
         FormatsRefused: formats that cannot hold the model; all the rest was written.
     """
@@ -119,6 +120,12 @@ def export(
     target = Path(path)
     if target.suffix != ".py":
         raise NasError(f"an export is a `.py` file with its weights beside it, got `{target}`")
+    if not target.stem.isidentifier() or keyword.iskeyword(target.stem):
+        raise NasError(f"nobody could import `{target.name}`: take a name of letters, digits and underscores")
+    if target.stem in sys.stdlib_module_names or target.stem in ("torch", "numpy"):
+        raise NasError(
+            f"`{target.name}` would hide the module `{target.stem}` from whatever runs beside it; take another name"
+        )
     model, inputs, outputs = _tried_here(source, weights, example_shapes, seed, batch, name)
     count = sum(p.numel() for p in model.parameters())
     text = exported_text(source, facts or {}, name, preprocessing)

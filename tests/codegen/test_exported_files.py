@@ -136,6 +136,14 @@ def test_an_interpreter_that_dies_or_hangs_is_a_failure(tmp_path: Path, text: st
 def test_paths_that_cannot_be_written(tmp_path: Path, text: str) -> None:
     with pytest.raises(NasError, match=r"an export is a `.py` file with its weights beside it, got `model.txt`"):
         export(text, None, "model.txt", [SHAPE])
+    with pytest.raises(
+        NasError, match=r"nobody could import `my-model.py`: take a name of letters, digits and underscores"
+    ):
+        export(text, None, "my-model.py", [SHAPE])
+    with pytest.raises(
+        NasError, match=r"`torch.py` would hide the module `torch` from whatever runs beside it; take another"
+    ):
+        export(text, None, "torch.py", [SHAPE])
     with pytest.raises(NasError, match="cannot be written: No such file or directory; give another path"):
         export(text, None, tmp_path / "missing" / "model.py", [SHAPE])
     (tmp_path / "model.py").mkdir()
