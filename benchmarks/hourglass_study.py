@@ -17,6 +17,7 @@ import os
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,8 @@ from hourglass_study_data import ARMS, TASKS, searched
 from hourglass_study_report import write
 
 from nas.errors import ExperimentError, NasError
-from nas.experiment import Experiment, confirm, load_experiment, resume, search
+from nas.experiment import Experiment, Interrupted, confirm, load_experiment, resume, search
+from nas.experiment.interruption import resumable
 from nas.space import load_space
 from nas.study.directory import read_settings
 
@@ -122,25 +124,42 @@ def main() -> None:
         if not options.report:
             run_all(list(parts(options)), options.workers)
         print(write(options.o))
-    except NasError as problem:
+    except (NasError, Interrupted) as problem:
         raise SystemExit(str(problem)) from None
+    except BrokenProcessPool:
+        raise SystemExit("a process was killed, perhaps for memory; the same command goes on") from None
 
 
 def run_all(todo: Sequence[Part], workers: int) -> None:
-    """Run the parts, `workers` of them at a time. Raises: NasError: one cannot be run; those not yet begun are left out."""
+    """Run the parts, `workers` of them at a time.
+
+    Raises: NasError: one cannot be run; Interrupted: by Ctrl-C or SIGTERM; BrokenProcessPool: a process died. Then no process is left.
+    """
     begun = sum(part.is_begun for part in todo)  # all are looked at before anything is trained
     print(f"{len(todo)} searches, {begun} of them begun earlier", flush=True)
     started = time.monotonic()
     os.environ["OMP_NUM_THREADS"] = "1"  # several threads each make processes side by side many times slower
-    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
-        running = [pool.submit(part.run) for part in todo]
+    with (
+        resumable("the same command"),
+        ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool,
+    ):
         try:
-            for done, future in enumerate(as_completed(running), start=1):
+            for done, future in enumerate(as_completed([pool.submit(_run, part) for part in todo]), start=1):
                 part, minutes = future.result(), (time.monotonic() - started) / 60
                 print(f"{done:>3} of {len(todo)}  {minutes:6.1f} min  {part.task} {part.arm} {part.seed}", flush=True)
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
+            for process in multiprocessing.active_children():
+                process.terminate()
             raise
+
+
+def _run(part: Part) -> Part:
+    """The part, in a process that an interrupt ends: the pool would give it the next one otherwise."""
+    try:
+        return part.run()
+    except KeyboardInterrupt:
+        os._exit(130)
 
 
 if __name__ == "__main__":
