@@ -49,6 +49,8 @@ def matched() -> Space:
 )
 def test_every_sampler_leaves_the_solved_value_alone(tmp_path: Path, name: str) -> None:
     space, settings = matched(), {"trials": 12, "sampler": {"name": name, **QUICK.get(name, {})}}
+    if SAMPLERS[name].needs_rungs:
+        settings |= {"stopping": {"rule": "hyperband", "rungs": [5]}, "budget": {"epochs": 10}}
     with create(tmp_path / "whole", space, **settings) as study:
         record = run(study).record()
         assert "hidden" not in study._knowledge.mirror.parameters.domains

@@ -38,7 +38,7 @@ def test_a_search_from_end_to_end(tmp_path: Path) -> None:
             assert trial.values == (trial.metrics["accuracy"], trial.costs["params"])
             assert [report.rung for report in trial.curve] == [10, 20, 30]
     assert read.space_text == "space: conditional\n"
-    assert read.experiment["sampler"] == {"name": "tpe", "startup": 10}
+    assert read.experiment["sampler"] == {"name": "frontier", "startup": 10, "pool": 24}
     assert read.name == "run"
 
 
@@ -196,13 +196,13 @@ def test_an_endless_space_that_gives_nothing_new(tmp_path: Path) -> None:
 
 
 def test_job_has_all_that_an_evaluator_needs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("nas.codegen.source", lambda graph: f"source of {graph}")
+    monkeypatch.setattr("nas.codegen.source", lambda graph: f"source of {len(graph.nodes)} nodes")
     stopping = {"rule": "pareto-halving", "rungs": [5]}
     study = create(tmp_path, toys.flat(), budget={"epochs": 10}, stopping=stopping, recipe={"lr": 0.1})
     candidate = study.ask()
     assert candidate is not None
     job = study.job(candidate)
-    assert job.source == "source of None"
+    assert job.source == "source of 1 nodes"
     assert (job.number, job.genotype, job.recipe) == (0, candidate.genotype, {"lr": 0.1})
     assert (job.seed, job.budget, job.rungs, job.costs) == (candidate.seed, {"epochs": 10}, (5,), candidate.costs)
     study.close()
