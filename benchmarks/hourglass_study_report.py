@@ -69,7 +69,7 @@ def readme(studies: Sequence[OnTask], out: Path) -> str:
         "cannot be below the least p that so many pairs give.",
         _contests(studies),
         "## The paper's own designs",
-        "One design of the paper for each arm, which every search begins with: validation PSNR over the study seeds, learning rate 1e-3, "
+        "One design of the paper for each arm, which every search begins with: validation PSNR over the study seeds "
         "beside what the paper reports of it on the full MNIST, where it stands on the paper's frontier.",
         _own_designs(studies),
         "## How the best designs change with the budget",
@@ -178,7 +178,7 @@ def _own_designs(studies: Sequence[OnTask]) -> str:
             ]
             if own:
                 values, params = [trial.metrics["psnr"] for trial in own], own[0].costs["params"]
-                shown = ", ".join(f"{name} {own[0].genotype[name]}" for name in ("skip", "hidden", "depth"))
+                shown = ", ".join(f"{name} {own[0].genotype[name]}" for name in ("skip", "hidden", "depth", "lr"))
                 theirs = [
                     f"{point.values['psnr']:.2f}"
                     for point in published_points(study.records[arm][0].task)
