@@ -128,9 +128,10 @@ def _over_tasks(studies: Sequence[OnTask]) -> list[str]:
             mine, theirs = (study.volumes()[arm] for arm in (first, second))
             gaps += [mine[seed] - theirs[seed] for seed in sorted(mine.keys() & theirs.keys())]
         test = paired_test(gaps)
+        sure = f"interval {test.low:+.2%} … {test.high:+.2%}, p = {test.p:.3g}" if test.n > 1 else "which is no test"
         lines.append(
             f"- Hypervolume over all tasks and seeds, {first} − {second}: {test.mean:+.2%} of what all reach together, "
-            f"interval {test.low:+.2%} … {test.high:+.2%}, p = {test.p:.3g} ({test.n} pairs)."
+            f"{sure} (pairs: {test.n})."
         )
     return lines
 

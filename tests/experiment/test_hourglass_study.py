@@ -107,7 +107,7 @@ def test_the_whole_study_at_a_tiny_scale(study: Any, data: Any, tmp_path: Path) 
     assert "6 of 6" in done.stdout
     text = (tmp_path / "README.md").read_text()
     assert "- **classification as generation**: the hourglass is" in text
-    assert "(2 pairs)" in text
+    assert "(pairs: 2)" in text
     assert "another data set" in text
     for name in ("frontiers.png", "frontiers.pdf", "generate.html", "generate.json", "attainment-generate.svg"):
         assert (tmp_path / name).stat().st_size > 1000
