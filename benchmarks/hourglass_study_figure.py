@@ -33,7 +33,7 @@ def draw(studies: Mapping[str, Searches], path: Path, *, width_mm: float = 180, 
     sizes = [x for own in paper for line in own.values() for x, _ in line]
     sizes += [x for own in bands for band in own.values() for x in band.at]
     with picture(path, width_mm, height_mm) as figure:
-        figure.subplots_adjust(left=0.05, right=0.985, top=0.815, bottom=0.1, hspace=0.42, wspace=0.2)
+        figure.subplots_adjust(left=0.06, right=0.985, top=0.815, bottom=0.1, hspace=0.42, wspace=0.2)
         for column, (title, (_, confirmations)) in enumerate(studies.items()):
             top = figure.add_subplot(2, len(studies), column + 1)
             heights = [y for band in bands[column].values() for line in (band.low, band.high) for y in line]
@@ -92,6 +92,6 @@ def _key(figure: Any, colours: Mapping[str, str], seeds: int) -> None:
             [], [], linestyle="none", marker="D", mfc="white", mec=INK, mew=0.8, ms=3.6, label=f"{LABEL}, full MNIST"
         )
     )
-    figure.legend(handles=entries, loc="upper left", bbox_to_anchor=(0.045, 0.995), ncols=len(entries), **style)
+    figure.legend(handles=entries, loc="upper left", bbox_to_anchor=(0.055, 0.995), ncols=len(entries), **style)
     note = f"upper row: points are means of {seeds} seeds, shades 95 % bands of the frontiers"
-    figure.text(0.05, 0.935, note, va="center", fontsize=7.5, color=MUTED)
+    figure.text(0.06, 0.935, note, va="center", fontsize=7.5, color=MUTED)
