@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -11,6 +12,9 @@ from driving import create, facts, run
 
 from nas.space.domains import Categorical, Integer
 from nas.study.candidate import Candidate, Outcome, Report
+from nas.study.mirror import Mirror, Point
+from nas.study.objectives import Goal
+from nas.study.samplers import make_sampler
 from nas.study.study import Study
 
 STARTUP = {"name": "frontier", "startup": 5, "pool": 8}
@@ -161,3 +165,18 @@ def test_rungs_are_observations(tmp_path: Path) -> None:
         another = study.ask()
         assert another is not None
         assert another.digest != running.digest
+
+
+def test_a_stopped_candidate_whose_rung_nobody_knows_counts_as_it_is() -> None:
+    """As of an earlier version of the search, of which only the last values were carried over."""
+    space: Any = toys.flat()
+    goal = Goal.parse(["maximize accuracy", "minimize params"], [], ["accuracy"])
+    mirror = Mirror()
+    for number in range(8):
+        design = space.sample(Random(number))
+        values = mirror.parameters.named(design.genotype, design.domains)
+        mirror.add(Point(values, dict(design.genotype), "pending", number))
+        losses = goal.losses((0.5 + 0.01 * number, design.costs.params))
+        mirror.tell(number, "told", losses, (), 0.0, number == 3)
+    proposed = make_sampler(STARTUP, space, goal).propose(mirror, 0)
+    assert proposed.architecture.digest

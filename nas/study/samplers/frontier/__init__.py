@@ -218,7 +218,9 @@ class Frontier(Sampler):
         beliefs = []
         for place, index in enumerate(self._uncertain):
             whole = [
-                point.losses[index] if point.losses is not None and not point.stopped else math.nan
+                point.losses[index]
+                if point.losses is not None and not (point.stopped and _reported(point, mirror))
+                else math.nan
                 for point in observed
             ]
             known = scales[place] if place < len(scales) else None
