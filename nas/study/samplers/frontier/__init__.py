@@ -255,10 +255,12 @@ class Frontier(Sampler):
 
 
 def _distinct(mirror: Mirror, state: str) -> list[Point]:
-    """The points of this state that are candidates, each candidate once."""
-    return list({p.number: p for p in reversed(mirror.points) if p.state == state and p.number is not None}.values())[
-        ::-1
-    ]
+    """The points of this state that are candidates, each candidate once, where it came first."""
+    found: dict[int, Point] = {}
+    for point in mirror.points:
+        if point.state == state and point.number is not None:
+            found.setdefault(point.number, point)
+    return list(found.values())
 
 
 def _n_failed(mirror: Mirror) -> int:

@@ -68,6 +68,10 @@ class Observed:
     whole: Array
     rungs: Mapping[int, Array]
 
+    def first(self, count: int) -> Observed:
+        """Of the first so many designs."""
+        return Observed(self.whole[:count], {rung: here[:count] for rung, here in self.rungs.items()})
+
     def expected(self) -> tuple[Array, Array]:
         """Losses at the end (n,) as known or expected, and the standard deviation (n,) of what is only expected."""
         losses, doubt = self.whole.copy(), np.zeros(len(self.whole))
@@ -97,15 +101,22 @@ class Belief:
     """
 
     def __init__(self, columns: Columns, rows: Array, observed: Observed, fitted: int, known: Scales | None) -> None:
-        losses, doubt = observed.expected()
-        self.warp = Warp(losses)
-        values = self.warp(losses)
-        extra = ((self.warp(losses + doubt) - self.warp(losses - doubt)) / 2) ** 2
         if known is None:
-            chosen = _telling(values[:fitted], extra[:fitted])
-            known = fit(rows[chosen], values[chosen], columns.groups, prior(len(columns.names)), extra[chosen], N_STEPS)
+            # As it was when there were no more than these, whatever has come since: a resumed search fits the same.
+            _, early, unsure = _standardised(observed.first(fitted))
+            chosen = _telling(early, unsure)
+            start = prior(len(columns.names))
+            known = fit(rows[chosen], early[chosen], columns.groups, start, unsure[chosen], N_STEPS)
         self.scales = known
+        self.warp, values, extra = _standardised(observed)
         self.process = Process(rows, values, columns.groups, known, extra)
+
+
+def _standardised(observed: Observed) -> tuple[Warp, Array, Array]:
+    """The warp of what is known and expected, the values on its scale (n,), and their variance (n,) beyond the noise."""
+    losses, doubt = observed.expected()
+    warp = Warp(losses)
+    return warp, warp(losses), ((warp(losses + doubt) - warp(losses - doubt)) / 2) ** 2
 
 
 class Odds:
@@ -124,12 +135,12 @@ class Odds:
     ) -> None:
         self._rate, self._spread = float(failed.mean()), float(failed.std()) or 1.0
         values: Array = (failed.astype(np.float64) - self._rate) / self._spread
-        nothing = np.zeros(len(values))
         if known is None:
+            early: Array = failed[:fitted].astype(np.float64)
+            early = (early - early.mean()) / (float(early.std()) or 1.0)
             chosen = np.unique(np.linspace(0, fitted - 1, min(fitted, N_FITTED)).round().astype(int))
-            known = fit(
-                rows[chosen], values[chosen], columns.groups, prior(len(columns.names)), nothing[chosen], N_STEPS
-            )
+            start = prior(len(columns.names))
+            known = fit(rows[chosen], early[chosen], columns.groups, start, np.zeros(len(chosen)), N_STEPS)
         self.scales = known
         self._process = Process(rows, values, columns.groups, known)
 
