@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import importlib
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from nas.errors import ExperimentError, nearest
@@ -26,82 +27,15 @@ __all__ = [
 ]
 
 
-def _random(space: Space, goal: Goal, settings: Mapping[str, Any]) -> Sampler:
-    from nas.study.samplers.plain import RandomSearch
+def _made(module: str, name: str, **more: Any) -> Callable[[Space, Goal, Mapping[str, Any]], Sampler]:
+    """Makes the sampler `name` of a module here, which is imported only then."""
 
-    return RandomSearch(space, goal, settings)
+    def make(space: Space, goal: Goal, settings: Mapping[str, Any]) -> Sampler:
+        kind = getattr(importlib.import_module(f"{__name__}.{module}"), name)
+        made: Sampler = kind(space, goal, settings, **more)
+        return made
 
-
-def _grid(space: Space, goal: Goal, settings: Mapping[str, Any]) -> Sampler:
-    from nas.study.samplers.plain import Grid
-
-    return Grid(space, goal, settings)
-
-
-def _nsga2(space: Space, goal: Goal, settings: Mapping[str, Any]) -> Sampler:
-    from nas.study.samplers.nsga2 import Nsga2
-
-    return Nsga2(space, goal, settings)
-
-
-def _nsga3(space: Space, goal: Goal, settings: Mapping[str, Any]) -> Sampler:
-    from nas.study.samplers.nsga3 import Nsga3
-
-    return Nsga3(space, goal, settings)
-
-
-def _evolution(space: Space, goal: Goal, settings: Mapping[str, Any]) -> Sampler:
-    from nas.study.samplers.evolution import Evolution
-
-    return Evolution(space, goal, settings)
-
-
-def _local_search(space: Space, goal: Goal, settings: Mapping[str, Any]) -> Sampler:
-    from nas.study.samplers.neighbours import LocalSearch
-
-    return LocalSearch(space, goal, settings)
-
-
-def _tabu(space: Space, goal: Goal, settings: Mapping[str, Any]) -> Sampler:
-    from nas.study.samplers.neighbours import Tabu
-
-    return Tabu(space, goal, settings)
-
-
-def _bohb(space: Space, goal: Goal, settings: Mapping[str, Any]) -> Sampler:
-    from nas.study.samplers.bohb import Bohb
-
-    return Bohb(space, goal, settings)
-
-
-def _bowl(space: Space, goal: Goal, settings: Mapping[str, Any]) -> Sampler:
-    from nas.study.samplers.frontier import Frontier
-
-    return Frontier(space, goal, settings, decisions=False)
-
-
-def _predictor(space: Space, goal: Goal, settings: Mapping[str, Any]) -> Sampler:
-    from nas.study.samplers.frontier import Frontier
-
-    return Frontier(space, goal, settings, greedy=True)
-
-
-def _tpe(space: Space, goal: Goal, settings: Mapping[str, Any]) -> Sampler:
-    from nas.study.samplers.tpe import Tpe
-
-    return Tpe(space, goal, settings)
-
-
-def _gp(space: Space, goal: Goal, settings: Mapping[str, Any]) -> Sampler:
-    from nas.study.samplers.tpe import Gp
-
-    return Gp(space, goal, settings)
-
-
-def _frontier(space: Space, goal: Goal, settings: Mapping[str, Any]) -> Sampler:
-    from nas.study.samplers.frontier import Frontier
-
-    return Frontier(space, goal, settings)
+    return make
 
 
 _STARTUP = Setting(10, "results at random before it starts to model", 1)
@@ -115,32 +49,34 @@ SAMPLERS: dict[str, SamplerEntry] = {
         SamplerEntry(
             "frontier",
             "Models quality over decisions, graph and costs, and knows costs exactly; for every space; the best first choice.",
-            _frontier,
+            _made("frontier", "Frontier"),
             {"startup": _STARTUP, "pool": _POOL},
         ),
         SamplerEntry(
             "bowl",
             "As frontier, from graphs and costs alone (as NAS-BOWL): for spaces in which many genotypes are one graph.",
-            _bowl,
+            _made("frontier", "Frontier", decisions=False),
             {"startup": _STARTUP, "pool": _POOL},
         ),
         SamplerEntry(
             "predictor",
             "As frontier, without doubt: many at random, then those a regression expects to be best (as Neural Predictor).",
-            _predictor,
+            _made("frontier", "Frontier", greedy=True),
             {"startup": Setting(40, "results at random that the regression is fitted to first", 1), "pool": _POOL},
         ),
-        SamplerEntry("random", "Independent draws, as the space's weights and scales say.", _random),
+        SamplerEntry(
+            "random", "Independent draws, as the space's weights and scales say.", _made("plain", "RandomSearch")
+        ),
         SamplerEntry(
             "tpe",
             "Tree-structured Parzen estimator (Optuna): multivariate, grouped, for every space.",
-            _tpe,
+            _made("tpe", "Tpe"),
             {"startup": _STARTUP},
         ),
         SamplerEntry(
             "nsga2",
             "Evolution of genotypes by non-dominated rank and crowding, for every space, recursive ones too.",
-            _nsga2,
+            _made("nsga2", "Nsga2"),
             {
                 "population": Setting(12, "parents kept, and results at random before the first child", 2),
                 "crossover": _CROSSOVER,
@@ -149,7 +85,7 @@ SAMPLERS: dict[str, SamplerEntry] = {
         SamplerEntry(
             "nsga3",
             "As nsga2, spread over reference directions instead of by crowding: for three objectives and more.",
-            _nsga3,
+            _made("nsga3", "Nsga3"),
             {
                 "population": Setting(12, "parents kept, and results at random before the first child", 2),
                 "crossover": _CROSSOVER,
@@ -159,7 +95,7 @@ SAMPLERS: dict[str, SamplerEntry] = {
         SamplerEntry(
             "evolution",
             "Regularized evolution: mutations of the winners of tournaments in a population that ages.",
-            _evolution,
+            _made("evolution", "Evolution"),
             {
                 "population": Setting(32, "the last results, of which parents are taken", 2),
                 "tournament": Setting(8, "how many of them are drawn for one parent", 1),
@@ -168,13 +104,13 @@ SAMPLERS: dict[str, SamplerEntry] = {
         SamplerEntry(
             "local-search",
             "Unknown neighbours of the frontier, one decision away; a new start at random where there are none.",
-            _local_search,
+            _made("neighbours", "LocalSearch"),
             {"startup": _FIRST},
         ),
         SamplerEntry(
             "tabu",
             "A walk to the best of some neighbours, even if worse, that leaves decisions alone which it has just changed.",
-            _tabu,
+            _made("neighbours", "Tabu"),
             {
                 "startup": _FIRST,
                 "neighbourhood": Setting(3, "neighbours that are tried before a move", 1),
@@ -185,7 +121,7 @@ SAMPLERS: dict[str, SamplerEntry] = {
         SamplerEntry(
             "bohb",
             "tpe on the values at the highest rung that enough candidates reached: for `stopping: hyperband`.",
-            _bohb,
+            _made("bohb", "Bohb"),
             {
                 "startup": _STARTUP,
                 "random": Setting(0.33, "share of proposals at random", 0, 1),
@@ -195,14 +131,14 @@ SAMPLERS: dict[str, SamplerEntry] = {
         SamplerEntry(
             "gp",
             "Gaussian processes (Optuna): sample-efficient on flat spaces of few decisions; slow beyond some 300 trials.",
-            _gp,
+            _made("tpe", "Gp"),
             {"startup": _STARTUP},
             flat_only=True,
         ),
         SamplerEntry(
             "grid",
             "Every design once, in order; for spaces of at most some 20,000 designs.",
-            _grid,
+            _made("plain", "Grid"),
             finite_only=True,
         ),
     )

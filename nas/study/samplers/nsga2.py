@@ -40,9 +40,13 @@ class Nsga2(Sampler):
         points = breeding(mirror)
         if len(points) < self._population:
             return Proposal(self._space.build(Draw(rng)), "random")
-        parents = [points[i] for i in best(points, max(self._population, len(points) // PARENTS_ONE_IN))]
-        mother, father = (parents[_tournament(len(parents), rng)] for _ in range(2))
+        mother, father = self._parents(points, max(self._population, len(points) // PARENTS_ONE_IN), rng)
         return child_of(self._space, mother, father, self._crossover, rng)
+
+    def _parents(self, points: list[Point], count: int, rng: Random) -> list[Point]:
+        """Two of the best `count`, each the better of two."""
+        parents = [points[i] for i in best(points, count)]
+        return [parents[_tournament(len(parents), rng)] for _ in range(2)]
 
 
 def child_of(space: Space, mother: Point, father: Point, crossover: float, rng: Random) -> Proposal:

@@ -10,48 +10,29 @@ Sorting Approach, Part I"; Seada and Deb 2016, "A Unified Evolutionary Optimizat
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from itertools import combinations
 from math import comb
 from random import Random
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from nas.space.deciders import Random as Draw
-from nas.study.mirror import Mirror, Point
+from nas.study.mirror import Point
 from nas.study.ranking import Losses, ranks
-from nas.study.samplers.base import Proposal, Sampler
-from nas.study.samplers.nsga2 import PARENTS_ONE_IN, child_of
-from nas.study.samplers.population import breeding, judged
-
-if TYPE_CHECKING:
-    from nas.space import Space
-    from nas.study.objectives import Goal
+from nas.study.samplers.nsga2 import Nsga2
+from nas.study.samplers.population import judged
 
 Indices = npt.NDArray[np.int64]
 
 
-class Nsga3(Sampler):
+class Nsga3(Nsga2):
     """See the module. Settings: `population`, and `crossover`, the share of children that have two parents."""
 
-    def __init__(self, space: Space, goal: Goal, settings: Mapping[str, Any]) -> None:
-        self._space = space
-        self._population = int(settings["population"])
-        self._crossover = float(settings["crossover"])
-
-    def propose(self, mirror: Mirror, seed: int) -> Proposal:
-        rng = Random(seed)
-        points = breeding(mirror)
-        if len(points) < self._population:
-            return Proposal(self._space.build(Draw(rng)), "random")
-        count = max(self._population, len(points) // PARENTS_ONE_IN)
+    def _parents(self, points: list[Point], count: int, rng: Random) -> list[Point]:
         rank = ranks(*judged(points))
         kept = survivors(points, rank, count, rng)
         crowd = self._crowd(points, count)
-        mother, father = (points[min(rng.sample(kept, 2), key=lambda i: (rank[i], crowd[i]))] for _ in range(2))
-        return child_of(self._space, mother, father, self._crossover, rng)
+        return [points[min(rng.sample(kept, 2), key=lambda i: (rank[i], crowd[i]))] for _ in range(2)]
 
     @staticmethod
     def _crowd(points: list[Point], count: int) -> Indices:
