@@ -127,6 +127,13 @@ def test_a_choice_spreads_its_batch() -> None:
     assert choice.best() is None
 
 
+def test_a_loss_that_exploded_leaves_the_others_apart() -> None:
+    losses = np.append(np.linspace(0.1, 0.2, 20), 1e7)
+    warped = Warp(losses)(losses)
+    assert (np.diff(warped) > 0).all()
+    assert np.ptp(warped[:20]) > 1
+
+
 @pytest.mark.parametrize("power", [-2.0, 0.0, 0.5, 1.0, 2.0, 3.0])
 def test_the_power_transform_is_scipys(power: float) -> None:
     values = np.linspace(-3, 3, 41)

@@ -6,6 +6,7 @@ what those that went on gained from there to the end, and as uncertain as that g
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -21,6 +22,7 @@ Array = NDArray[np.float64]
 
 N_FITTED = 200  # observations that length scales are fitted to
 N_STEPS = 25
+N_DEVIATIONS = 15.0  # median absolute ones, beyond which a loss has no say in the scale
 POWERS = (-6.0, 6.0)  # of the transform
 N_PAIRS = 4  # candidates that went on, before their gain is taken for typical
 
@@ -33,7 +35,10 @@ class Warp:
 
     def __init__(self, losses: Array) -> None:
         self._centre = float(np.median(losses))
-        self._scale = float(losses.std()) or 1.0
+        # Of losses cut off far out: one training that exploded would leave the good ones no room.
+        reach = N_DEVIATIONS * float(np.median(np.abs(losses - self._centre))) or math.inf
+        near = np.clip(losses, self._centre - reach, self._centre + reach)
+        self._scale = float(near.std()) or 1.0
         scaled = (losses - self._centre) / self._scale
         stretch = np.sum(np.sign(scaled) * np.log1p(np.abs(scaled)))
 
