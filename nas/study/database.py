@@ -1,4 +1,4 @@
-"""Optuna's database storage with the two things that a turn needs to be short.
+"""Optuna's database storage with the two things that a turn needs to be short, and with what MySQL needs to hold our facts.
 
 A new trial is a handful of statements here, where Optuna sends three for each parameter and two for each attribute; and what
 others wrote is one query of the attributes that hold our facts, for new and open trials only, where Optuna reads all that
@@ -17,13 +17,25 @@ from optuna.storages import RDBStorage
 from optuna.storages._rdb import models
 from optuna.storages._rdb.models import NOT_FOUND_MSG
 from optuna.trial import FrozenTrial, TrialState
-from sqlalchemy import insert, make_url, or_, select
+from sqlalchemy import Engine, insert, make_url, or_, select, text
 from sqlalchemy.orm import Session
 
 __all__ = ["NOT_FOUND_MSG", "Database", "Written"]
 
 # A driver's heartbeat and another one's turn write at the same time; SQLite lets one of them wait, by default not for long.
 SQLITE_WAIT_S = 60
+
+# SQLAlchemy's name of a database → settings of its engine. A server may have ended a connection that nobody used for a while.
+# MySQL's own isolation makes drivers that write at once wait for the gaps between one another's rows, up to a deadlock.
+_PING = {"pool_pre_ping": True}
+_MYSQL = {**_PING, "isolation_level": "READ COMMITTED"}
+_ENGINES: dict[str, dict[str, Any]] = {
+    "sqlite": {"connect_args": {"timeout": SQLITE_WAIT_S}},
+    "postgresql": _PING,
+    "mysql": _MYSQL,
+    "mariadb": _MYSQL,
+}
+_COLLATION = "CHARACTER SET utf8mb4 COLLATE utf8mb4_bin"
 
 
 @dataclass(frozen=True)
@@ -40,8 +52,9 @@ class Database(RDBStorage):
 
     def __init__(self, url: str) -> None:
         """Raises: what SQLAlchemy and the database's driver raise, ImportError where that driver is not installed."""
-        sqlite = make_url(url).get_backend_name() == "sqlite"
-        super().__init__(url, {"connect_args": {"timeout": SQLITE_WAIT_S}} if sqlite else None)
+        super().__init__(url, _ENGINES.get(make_url(url).get_backend_name()))
+        if self.engine.name in ("mysql", "mariadb"):
+            _widen(self.engine)
 
     def written(self, study_id: int, after: int, also: Collection[int]) -> list[Written]:
         """Trials with an id greater than `after`, and those with an id in `also`, in order of their ids."""
@@ -96,3 +109,18 @@ class Database(RDBStorage):
         trial.state = template_trial.state
         trial.number = trial.count_past_trials(session)
         return trial
+
+
+def _widen(engine: Engine) -> None:
+    """Make MySQL's tables hold what others' do: texts above 64 KiB, any letter, and names that differ by case alone."""
+    query = text(
+        "SELECT table_name, column_name, data_type FROM information_schema.columns WHERE table_schema = DATABASE() "
+        "AND (data_type = 'text' OR collation_name <> 'utf8mb4_bin')"
+    )
+    with engine.begin() as connection:
+        narrow = [one for one in connection.execute(query).all() if one[0] in models.BaseModel.metadata.tables]
+        for table in sorted({table for table, _, _ in narrow}):
+            connection.execute(text(f"ALTER TABLE {table} CONVERT TO {_COLLATION}"))
+        for table, column, kind in narrow:
+            if kind == "text":
+                connection.execute(text(f"ALTER TABLE {table} MODIFY {column} LONGTEXT {_COLLATION}"))

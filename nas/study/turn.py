@@ -26,7 +26,8 @@ _SETUP = {
     ),
     "mysql": ("SET SESSION wait_timeout = 600",),
 }
-_TAKE = {"postgresql": "SELECT pg_advisory_lock(:key)", "mysql": "SELECT GET_LOCK(:key, -1)"}
+# Both wait as long as it takes, and say 1. MySQL would, MariaDB would not wait for ever.
+_TAKE = {"postgresql": "SELECT 1 FROM pg_advisory_lock(:key)", "mysql": "SELECT GET_LOCK(:key, 31536000)"}
 _GIVE = {"postgresql": "SELECT pg_advisory_unlock(:key)", "mysql": "SELECT RELEASE_LOCK(:key)"}
 
 
@@ -74,7 +75,8 @@ class _ServerTurn(Turn):
     @contextmanager
     def __call__(self) -> Iterator[None]:
         with self._engine.connect() as connection:
-            connection.execute(self._take, self._key)
+            if connection.execute(self._take, self._key).scalar() != 1:
+                raise OSError("the database does not give the lock of the study's turn")
             try:
                 yield
             finally:

@@ -21,7 +21,7 @@ from nas.study.samplers.frontier.beliefs import Observed, Warp, milestone, yeo_j
 from nas.study.samplers.frontier.choice import Choice
 from nas.study.samplers.frontier.columns import Columns, described, position
 from nas.study.samplers.frontier.improvement import expected_improvement, hypervolume_improvement
-from nas.study.samplers.frontier.process import Process, Scales, learnt, matern, prior, squared_distances
+from nas.study.samplers.frontier.process import Kernel, Process, Scales, learnt, matern, prior, squared_distances
 
 RNG = np.random.default_rng(0)
 GROUPS = np.array([0, 0, 1])
@@ -44,19 +44,35 @@ def test_the_posterior_is_the_textbook_one() -> None:
     extra = RNG.uniform(0, 0.2, 12)
     inverse = np.linalg.inv(kernel(seen, seen) + np.diag(0.05 + process.NOISE_FLOOR + process.JITTER + extra))
     cross = kernel(seen, unseen)
-    mean, covariance = Process(seen, values, GROUPS, SCALES, extra).predict(unseen)
-    assert mean == pytest.approx(cross.T @ inverse @ values, abs=1e-9)
-    assert covariance == pytest.approx(kernel(unseen, unseen) - cross.T @ inverse @ cross, abs=1e-9)
+    posterior = Process(Kernel(GROUPS, SCALES), range(12), seen, values, extra)
+    found = posterior.predict(unseen)
+    assert found.means == pytest.approx(cross.T @ inverse @ values, abs=1e-9)
+    assert found.covariance == pytest.approx(kernel(unseen, unseen) - cross.T @ inverse @ cross, abs=1e-9)
+    assert posterior.means == pytest.approx(kernel(seen, seen) @ inverse @ values, abs=1e-9)
+    joined = posterior.predict(unseen, posterior.predict(unseen[:2]))
+    assert joined.means == pytest.approx(found.means, abs=1e-12)
+    assert joined.covariance == pytest.approx(found.covariance, abs=1e-12)
+
+
+def test_a_kernel_says_the_same_whatever_it_was_asked_before() -> None:
+    """To the bit, in any order: a resumed search asks for all observed designs at once."""
+    grown, rows = Kernel(GROUPS, SCALES), RNG.normal(size=(40, 3))
+    rows[3] = rows[17]  # two designs that look alike
+    for count in (1, 2, 7, 8, 40):
+        order = [int(i) for i in RNG.permutation(count)]
+        found = grown.among(order, rows[order])
+        assert (found == Kernel(GROUPS, SCALES).among(order, rows[order])).all()
+    assert found == pytest.approx(grown.between(rows[order], rows[order]), abs=1e-12)
 
 
 def test_learning_a_design_is_observing_it() -> None:
     seen, unseen, values = RNG.normal(size=(12, 3)), RNG.normal(size=(5, 3)), RNG.normal(size=12)
-    before = Process(seen, values, GROUPS, SCALES)
-    mean, covariance = before.predict(unseen)
-    after = Process(np.concatenate([seen, unseen[2:3]]), np.append(values, mean[2]), GROUPS, SCALES)
-    again, less = after.predict(unseen)
-    assert again == pytest.approx(mean, abs=1e-8)
-    assert less == pytest.approx(learnt(covariance, 2, before.noise + process.JITTER), abs=1e-8)
+    known = Kernel(GROUPS, SCALES)
+    before = Process(known, range(12), seen, values).predict(unseen)
+    more, told = np.concatenate([seen, unseen[2:3]]), np.append(values, before.means[2])
+    after = Process(known, range(13), more, told).predict(unseen)
+    assert after.means == pytest.approx(before.means, abs=1e-8)
+    assert after.covariance == pytest.approx(learnt(before.covariance, 2, known.noise + process.JITTER), abs=1e-8)
 
 
 def test_the_gradient_of_a_fit(monkeypatch: pytest.MonkeyPatch) -> None:

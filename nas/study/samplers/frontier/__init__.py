@@ -20,14 +20,15 @@ from numpy.typing import NDArray
 
 from nas.space import Rejected
 from nas.space.deciders import Random as Draw
-from nas.study.mirror import Mirror, Point
+from nas.study.candidate import Genotype
+from nas.study.mirror import Mirror, Point, PointState
 from nas.study.parameters import Parameters
 from nas.study.samplers.base import Proposal, Sampler
 from nas.study.samplers.frontier.beliefs import Belief, Observed, Odds, gathered, milestone
 from nas.study.samplers.frontier.choice import Choice, undominated
 from nas.study.samplers.frontier.columns import Columns, Described, described
 from nas.study.samplers.frontier.pool import Pool, Unseen
-from nas.study.samplers.frontier.process import Scales
+from nas.study.samplers.frontier.process import Kernel, Prediction
 
 if TYPE_CHECKING:
     from nas.space import Architecture, Space
@@ -94,21 +95,23 @@ class Frontier(Sampler):
         self._startup, self._n_new = int(settings["startup"]), int(settings["pool"])
         self._uncertain = [i for i, one in enumerate(goal.objectives) if not one.is_cost]
         self._costs = [one for one in goal.objectives if one.is_cost]
-        self._designs: dict[str, Described] = {}
+        self._designs: dict[int, Described] = {}  # of candidates, by number
+        self._proposed: Unseen | None = None  # what was proposed last
         self._pool: Pool | None = None
         self._turn: _Turn | None = None
-        self._scales: tuple[int, Columns, list[Scales]] | None = None
-        self._odds_scales: tuple[int, Columns | None, Scales | None] = (0, None, None)
+        self._kernels: tuple[int, Columns, list[Kernel]] | None = None
+        self._odds_kernel: tuple[int, Columns | None, Kernel | None] = (0, None, None)
 
     def propose(self, mirror: Mirror, seed: int) -> Proposal:
-        told = _distinct(mirror, "told")
-        if len(told) < self._startup or not self._uncertain:
+        known = _candidates(mirror)
+        if len(known["told"]) < self._startup or not self._uncertain:
             return self._first(mirror, seed)
-        turn = self._turn_of(mirror, told)
+        turn = self._turn_of(mirror, known)
         best = turn.choice.best()
         if best is None:
             return self._first(mirror, seed)
-        return Proposal(self._space.replay(turn.unseen[best].genotype), turn.unseen[best].origin)
+        self._proposed = one = turn.unseen[best]
+        return Proposal(one.design or self._space.replay(one.genotype), one.origin)
 
     # ------------------------------------------------------------------ before there is anything to model
 
@@ -132,32 +135,40 @@ class Frontier(Sampler):
 
     # ------------------------------------------------------------------ the model
 
-    def _turn_of(self, mirror: Mirror, told: Sequence[Point]) -> _Turn:
+    def _turn_of(self, mirror: Mirror, candidates: Mapping[PointState, list[Point]]) -> _Turn:
         """The turn of this state of the record, in which all that is being trained is taken."""
-        pending = [point for point in _distinct(mirror, "pending") if not _reported(point, mirror)]
+        pending = [point for point in candidates["pending"] if not _reported(point, mirror)]
         keys = {point.number: self._design(point, mirror.parameters).key for point in pending}
-        state = (len(told), _n_failed(mirror), sum(map(len, mirror.reached.values())))
+        state = (len(candidates["told"]), len(candidates["refused"]), sum(map(len, mirror.reached.values())))
         turn = self._turn
         if turn is None or turn.state != state or not set(keys.values()) <= turn.place.keys():
-            turn = self._turn = self._begin(mirror, told, pending, state)
+            turn = self._turn = self._begin(mirror, candidates, pending, state)
         for point in pending:
             if point.number not in turn.taken:
                 turn.choice.take(turn.place[keys[point.number]])
                 turn.taken.add(point.number or 0)
         return turn
 
-    def _begin(self, mirror: Mirror, told: Sequence[Point], pending: Sequence[Point], state: tuple[int, ...]) -> _Turn:
+    def _begin(
+        self,
+        mirror: Mirror,
+        candidates: Mapping[PointState, list[Point]],
+        pending: Sequence[Point],
+        state: tuple[int, ...],
+    ) -> _Turn:
+        told = candidates["told"]
         if self._pool is None:
             self._pool = Pool(
                 self._space, crc32(repr(sorted(told[0].genotype.items())).encode()), mirror.parameters, self._n_new
             )
         parameters = mirror.parameters
-        running = [point for point in _distinct(mirror, "pending") if _reported(point, mirror)]
-        failed = [point for point in _distinct(mirror, "refused") if point.violation > 0]
+        running = [point for point in candidates["pending"] if _reported(point, mirror)]
+        failed = [point for point in candidates["refused"] if point.violation > 0]
         record = self._record(mirror, [*told, *running], failed)
         known = {design.key for design in record.seen} | {self._design(point, parameters).key for point in failed}
         unseen = self._new(self._pool.drawn(told), known)
-        first = self._choice(record, [one.seen for one in unseen], len(unseen))
+        predicted = self._predicted(record, [one.seen for one in unseen], [None] * len(record.beliefs))
+        first = self._choice(record, predicted, [one.seen for one in unseen], len(unseen))
         parents = [record.points[i].genotype for i in record.best()]
         parents += [unseen[i].genotype for i in first.order()[:N_PROMISING]]
         unseen += self._new(self._pool.children(parents, len(told)), known)
@@ -168,7 +179,8 @@ class Frontier(Sampler):
             if design.key not in place:
                 place[design.key] = len(designs)
                 designs.append(design)
-        return _Turn(state, unseen, place, self._choice(record, designs, len(unseen)), set())
+        predicted = self._predicted(record, designs, predicted)
+        return _Turn(state, unseen, place, self._choice(record, predicted, designs, len(unseen)), set())
 
     def _new(self, pool: Iterable[Unseen], known: set[str]) -> list[Unseen]:
         """What of the pool is not in `known`, which then holds it, and is allowed."""
@@ -179,15 +191,22 @@ class Frontier(Sampler):
                 found.append(one)
         return found
 
-    def _choice(self, record: _Record, designs: Sequence[Described], n_offered: int) -> Choice:
+    def _predicted(
+        self, record: _Record, designs: Sequence[Described], before: Sequence[Prediction | None]
+    ) -> list[Prediction]:
+        """For each uncertain loss; `before` are those of the first of `designs`."""
         rows = record.columns.rows(designs)
-        predicted = [belief.process.predict(rows) for belief in record.beliefs]
+        return [belief.process.predict(rows, known) for belief, known in zip(record.beliefs, before, strict=True)]
+
+    def _choice(
+        self, record: _Record, predicted: Sequence[Prediction], designs: Sequence[Described], n_offered: int
+    ) -> Choice:
         return Choice(
-            [mean for mean, _ in predicted],
-            [covariance for _, covariance in predicted],
-            [belief.process.noise for belief in record.beliefs],
+            [one.means for one in predicted],
+            [one.covariance for one in predicted],
+            [belief.process.kernel.noise for belief in record.beliefs],
             self._paid(designs),
-            np.ones(len(rows)) if record.odds is None else record.odds.success(rows),
+            np.ones(len(designs)) if record.odds is None else record.odds.success(record.columns.rows(designs)),
             record.losses[record.good],
             record.paid[record.good],
             n_offered=n_offered,
@@ -198,8 +217,7 @@ class Frontier(Sampler):
     def _record(self, mirror: Mirror, observed: list[Point], failed: list[Point]) -> _Record:
         seen = [self._design(point, mirror.parameters) for point in observed]
         columns, beliefs = self._beliefs(mirror, observed, seen)
-        rows = columns.rows(seen)
-        losses = np.stack([belief.process.mean(rows) for belief in beliefs], 1)
+        losses = np.stack([belief.process.means for belief in beliefs], 1)
         good = np.array([point.total_violation == 0 for point in observed])
         odds = None if good.all() and not failed else self._odds(mirror, columns, [*observed, *failed])
         good = good if good.any() else np.ones_like(good)
@@ -210,10 +228,9 @@ class Frontier(Sampler):
     ) -> tuple[Columns, list[Belief]]:
         """What is believed of each uncertain loss; columns and length scales are set anew at milestones only."""
         count = milestone(sum(point.state == "told" for point in observed), self._startup)
-        if self._scales is None or self._scales[0] != count:
-            self._scales = (count, Columns(designs[:count], self._decisions), [])
-        _, columns, scales = self._scales
-        rows = columns.rows(designs)
+        if self._kernels is None or self._kernels[0] != count:
+            self._kernels = (count, Columns(designs[:count], self._decisions), [])
+        _, columns, kernels = self._kernels
         numbers = [-1 if point.number is None else point.number for point in observed]
         beliefs = []
         for place, index in enumerate(self._uncertain):
@@ -223,20 +240,20 @@ class Frontier(Sampler):
                 else math.nan
                 for point in observed
             ]
-            known = scales[place] if place < len(scales) else None
+            known = kernels[place] if place < len(kernels) else None
             observations = Observed(np.array(whole), gathered(numbers, index, mirror.reached))
-            beliefs.append(Belief(columns, rows, observations, count, known))
-        self._scales = (count, columns, [belief.scales for belief in beliefs])
+            beliefs.append(Belief(columns, designs, observations, count, known))
+        self._kernels = (count, columns, [belief.process.kernel for belief in beliefs])
         return columns, beliefs
 
     def _odds(self, mirror: Mirror, columns: Columns, points: list[Point]) -> Odds:
         points = sorted(points, key=lambda point: -1 if point.number is None else point.number)
         count = milestone(len(points), self._startup)
-        known = self._odds_scales[2] if self._odds_scales[:2] == (count, columns) else None
-        rows = columns.rows([self._design(point, mirror.parameters) for point in points])
+        known = self._odds_kernel[2] if self._odds_kernel[:2] == (count, columns) else None
+        designs = [self._design(point, mirror.parameters) for point in points]
         failed = np.array([point.total_violation > 0 for point in points])
-        odds = Odds(columns, rows, failed, count, known)
-        self._odds_scales = (count, columns, odds.scales)
+        odds = Odds(columns, designs, failed, count, known)
+        self._odds_kernel = (count, columns, odds.process.kernel)
         return odds
 
     # ------------------------------------------------------------------ designs
@@ -247,24 +264,33 @@ class Frontier(Sampler):
         return np.array(paid, dtype=float).reshape(len(designs), len(self._costs))
 
     def _design(self, point: Point, parameters: Parameters) -> Described:
-        """What the sampler keeps of a point."""
-        name = json.dumps(point.genotype, sort_keys=True)
-        if name not in self._designs:
-            self._designs[name] = described(self._space.replay(point.genotype), parameters)
-        return self._designs[name]
+        """What the sampler keeps of a candidate's point."""
+        assert point.number is not None
+        known = self._designs.get(point.number)
+        if known is None:
+            last = self._proposed
+            if last is not None and _name(last.genotype) == _name(point.genotype):
+                known = last.seen
+            else:
+                known = described(self._space.replay(point.genotype), parameters)
+            self._designs[point.number] = known
+        return known
 
 
-def _distinct(mirror: Mirror, state: str) -> list[Point]:
-    """The points of this state that are candidates, each candidate once, where it came first."""
+def _candidates(mirror: Mirror) -> dict[PointState, list[Point]]:
+    """The points that are candidates by state, each candidate once, where it came first."""
     found: dict[int, Point] = {}
     for point in mirror.points:
-        if point.state == state and point.number is not None:
+        if point.number is not None:
             found.setdefault(point.number, point)
-    return list(found.values())
+    by_state: dict[PointState, list[Point]] = {"pending": [], "told": [], "refused": [], "unknown": []}
+    for point in found.values():
+        by_state[point.state].append(point)
+    return by_state
 
 
-def _n_failed(mirror: Mirror) -> int:
-    return sum(point.state == "refused" and point.number is not None for point in mirror.points)
+def _name(genotype: Genotype) -> str:
+    return json.dumps(genotype, sort_keys=True)
 
 
 def _reported(point: Point, mirror: Mirror) -> bool:

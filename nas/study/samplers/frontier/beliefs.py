@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 from scipy.special import ndtr
 
-from nas.study.samplers.frontier.columns import Columns
-from nas.study.samplers.frontier.process import Process, Scales, fit, prior
+from nas.study.samplers.frontier.columns import Columns, Described
+from nas.study.samplers.frontier.process import Kernel, Process, fit, prior
 
 Array = NDArray[np.float64]
 
@@ -99,22 +99,25 @@ class Belief:
     """The posterior of one loss over designs.
 
     Args:
-        columns: which rows of numbers stand for designs. rows: (n, p), of the observed ones.
+        columns: which rows of numbers stand for designs. designs: the n observed ones.
         observed: what was seen of them.
-        fitted: how many of the first rows the length scales are fitted to, so that they need not be fitted every time.
-        known: scales fitted for the same columns and the same `fitted`.
+        fitted: how many of the first designs the length scales are fitted to, so that they need not be fitted every time.
+        known: the kernel of these columns and the same `fitted`.
     """
 
-    def __init__(self, columns: Columns, rows: Array, observed: Observed, fitted: int, known: Scales | None) -> None:
+    def __init__(
+        self, columns: Columns, designs: Sequence[Described], observed: Observed, fitted: int, known: Kernel | None
+    ) -> None:
+        rows = columns.rows(designs)
         if known is None:
             # As it was when there were no more than these, whatever has come since: a resumed search fits the same.
             _, early, unsure = _standardised(observed.first(fitted))
             chosen = _telling(early, unsure)
             start = prior(len(columns.names))
-            known = fit(rows[chosen], early[chosen], columns.groups, start, unsure[chosen], N_STEPS)
-        self.scales = known
+            scales = fit(rows[chosen], early[chosen], columns.groups, start, unsure[chosen], N_STEPS)
+            known = Kernel(columns.groups, scales)
         self.warp, values, extra = _standardised(observed)
-        self.process = Process(rows, values, columns.groups, known, extra)
+        self.process = Process(known, designs, rows, values, extra)
 
 
 def _standardised(observed: Observed) -> tuple[Warp, Array, Array]:
@@ -130,14 +133,20 @@ class Odds:
     A regression on the two outcomes, whose belief in the better one is read off as a probability.
 
     Args:
-        rows: (n, p), of designs in the order of their numbers. failed: (n,). fitted, known: as for `Belief`.
+        designs: n, in the order of their numbers. failed: (n,). fitted, known: as for `Belief`.
 
     Source: Rasmussen and Williams 2006, chapter 6.5, "Least-squares Classification".
     """
 
     def __init__(
-        self, columns: Columns, rows: Array, failed: NDArray[np.bool_], fitted: int, known: Scales | None
+        self,
+        columns: Columns,
+        designs: Sequence[Described],
+        failed: NDArray[np.bool_],
+        fitted: int,
+        known: Kernel | None,
     ) -> None:
+        rows = columns.rows(designs)
         self._rate, self._spread = float(failed.mean()), float(failed.std()) or 1.0
         values: Array = (failed.astype(np.float64) - self._rate) / self._spread
         if known is None:
@@ -145,16 +154,16 @@ class Odds:
             early = (early - early.mean()) / (float(early.std()) or 1.0)
             chosen = np.unique(np.linspace(0, fitted - 1, min(fitted, N_FITTED)).round().astype(int))
             start = prior(len(columns.names))
-            known = fit(rows[chosen], early[chosen], columns.groups, start, np.zeros(len(chosen)), N_STEPS)
-        self.scales = known
-        self._process = Process(rows, values, columns.groups, known)
+            scales = fit(rows[chosen], early[chosen], columns.groups, start, np.zeros(len(chosen)), N_STEPS)
+            known = Kernel(columns.groups, scales)
+        self.process = Process(known, designs, rows, values)
 
     def success(self, rows: Array) -> Array:
         """The probability (m,) at each of `rows` (m, p)."""
-        mean, covariance = self._process.predict(rows)
-        deviation = np.sqrt(np.maximum(np.diag(covariance), 0.0) + self._process.noise) * self._spread
-        found: Array = ndtr((0.5 - self._rate - mean * self._spread) / deviation)
-        return found
+        found = self.process.predict(rows)
+        deviation = np.sqrt(np.maximum(np.diag(found.covariance), 0.0) + self.process.kernel.noise) * self._spread
+        odds: Array = ndtr((0.5 - self._rate - found.means * self._spread) / deviation)
+        return odds
 
 
 def _telling(values: Array, extra: Array) -> NDArray[np.intp]:

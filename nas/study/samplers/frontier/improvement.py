@@ -11,8 +11,6 @@ with all but one objective known. Knowles 2006, "ParEGO", for the scalarised for
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import moocore
 import numpy as np
 from numpy.typing import NDArray
@@ -42,40 +40,42 @@ def hypervolume_improvement(
     kept = (losses < reference[0]) & moocore.is_nondominated(np.concatenate([losses[:, None], members], 1))
     order = np.argsort(losses[kept], kind="stable")
     losses, members = losses[kept][order], members[kept][order]
-    box = np.maximum(reference[1:] - costs, 0.0)
-    total = np.zeros(len(mean))
-    below = np.zeros(len(mean))
-    free = free_volume(costs, box, members, reference[1:])
-    for k in range(len(losses) + 1):
-        volume = free(k)
-        if not volume.any():
-            break
-        above = expected_improvement(losses[k] if k < len(losses) else reference[0], mean, deviation)
-        total += volume * (above - below)
-        below = above
-    return total
+    volumes = free_volumes(costs, members, reference[1:])
+    level, which = np.nonzero(volumes)
+    levels = np.append(losses, reference[0])
+    above, below = np.zeros_like(volumes), np.zeros_like(volumes)
+    above[level, which] = expected_improvement(levels[level], mean[which], deviation[which])
+    below[1:] = above[:-1]
+    gain: Array = (volumes * (above - below)).sum(0)
+    return gain
 
 
-def free_volume(costs: Array, box: Array, members: Array, reference: Array) -> Callable[[int], Array]:
-    """For k: the volume that each design dominates in the space of costs and none of the first k members does."""
-    whole = box.prod(1)
+def free_volumes(costs: Array, members: Array, reference: Array) -> Array:
+    """What each of m designs dominates in the space of costs and none of the first so many of k members does: (k + 1, m).
+
+    It shrinks from row to row.
+    """
+    free = np.zeros((len(members) + 1, len(costs)))
     if costs.shape[1] == 0:
-        return lambda k: whole if k == 0 else np.zeros_like(whole)
-    if costs.shape[1] == 1:
+        free[0] = 1.0
+    elif costs.shape[1] == 1:
         least = np.concatenate([reference, np.minimum.accumulate(np.minimum(members[:, 0], reference[0]))])
-        return lambda k: np.maximum(least[k] - costs[:, 0], 0.0)
-
-    def free(k: int) -> Array:
-        kept = staircase(members[:k], reference)
-        edges = np.concatenate([[-np.inf], kept[:, 0], [reference[0]]])
-        heights = np.concatenate([[reference[1]], kept[:, 1]])
-        volume = np.zeros(len(costs))
-        for low, high, height in zip(edges, edges[1:], heights, strict=False):
-            width = np.maximum(high - np.maximum(costs[:, 0], low), 0.0)
-            volume += width * np.maximum(height - costs[:, 1], 0.0)
-        return volume
-
+        np.maximum(least[:, None] - costs[None, :, 0], 0.0, out=free)
+    else:
+        for k, volume in enumerate(free):
+            _free_area(costs, staircase(members[:k], reference), reference, volume)
+            if not volume.any():
+                break
     return free
+
+
+def _free_area(costs: Array, kept: Array, reference: Array, area: Array) -> None:
+    """Add to `area` (m,) what each design dominates in the plane of two costs, and the stairs `kept` do not."""
+    edges = np.concatenate([[-np.inf], kept[:, 0], [reference[0]]])
+    heights = np.concatenate([[reference[1]], kept[:, 1]])
+    for low, high, height in zip(edges, edges[1:], heights, strict=False):
+        width = np.maximum(high - np.maximum(costs[:, 0], low), 0.0)
+        area += width * np.maximum(height - costs[:, 1], 0.0)
 
 
 def staircase(points: Array, reference: Array) -> Array:

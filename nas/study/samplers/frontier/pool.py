@@ -39,11 +39,12 @@ N_KEPT = 10_000  # designs of a flat space that are not described twice
 
 @dataclass(frozen=True, slots=True)
 class Unseen:
-    """A design of the pool: what it is, what the model sees of it, and where it comes from."""
+    """A design of the pool: what it is, what the model sees of it, and where it comes from; `design` unless it was met before."""
 
     genotype: Genotype
     seen: Described
     origin: str
+    design: Architecture | None = None
 
 
 class Pool:
@@ -122,7 +123,7 @@ class _Breeding:
 
     def _made(self, design: Architecture, origin: str) -> Unseen:
         self._n_nodes += len(design.graph.nodes)
-        return Unseen(dict(design.genotype), described(design, self._parameters), origin)
+        return Unseen(dict(design.genotype), described(design, self._parameters), origin, design)
 
 
 class _Flat(_Breeding):

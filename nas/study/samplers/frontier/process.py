@@ -12,6 +12,7 @@ that expect longer scales where there are more columns.
 from __future__ import annotations
 
 import math
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import cho_solve, cholesky, solve_triangular
 from scipy.optimize import minimize
+from scipy.spatial.distance import cdist
 
 Array = NDArray[np.float64]
 
@@ -109,42 +111,93 @@ def fit(columns: Array, values: Array, groups: NDArray[np.intp], prior: Prior, e
     return Scales.of(found.x if np.isfinite(found.fun) else prior.mean)
 
 
+class Kernel:
+    """Covariances under fitted scales; those of observed designs are remembered while the scales stay.
+
+    Args:
+        groups: (p,), the group of each column.
+    """
+
+    def __init__(self, groups: NDArray[np.intp], scales: Scales) -> None:
+        self.scales = scales
+        self.noise = math.exp(scales.log_noise) + NOISE_FLOOR
+        self._roots = np.sqrt(np.exp(scales.log_weights))[groups]
+        self._signal = math.exp(scales.log_signal)
+        self._place: dict[Hashable, int] = {}
+        self._rows, self._known = np.empty((0, len(groups))), np.empty((0, 0))
+
+    def scaled(self, columns: Array) -> Array:
+        """Columns (m, p) in length scales."""
+        return columns * self._roots
+
+    def between(self, first: Array, second: Array) -> Array:
+        """Of all scaled rows of `first` (n, p) with those of `second` (m, p): (n, m)."""
+        return self._signal * matern(squared_distances(first, second))[0]
+
+    def among(self, designs: Sequence[Hashable], rows: Array) -> Array:
+        """Of `designs` with scaled `rows` (n, p) with one another: (n, n).
+
+        Pair by pair, so that no bit depends on what was asked before: a resumed search, which asks for all of them at once, finds the same.
+        """
+        new = [i for i, design in enumerate(designs) if design not in self._place]
+        if new:
+            for i in new:
+                self._place[designs[i]] = len(self._place)
+            known, size = self._known, len(self._place)
+            self._rows = np.concatenate([self._rows, rows[new]])
+            self._known = np.empty((size, size))
+            self._known[: len(known), : len(known)] = known
+            added = self._signal * matern(cdist(rows[new], self._rows, "sqeuclidean"))[0]
+            self._known[len(known) :], self._known[:, len(known) :] = added, added.T
+        places = [self._place[design] for design in designs]
+        found: Array = self._known[np.ix_(places, places)]
+        return found
+
+
 class Process:
     """The posterior given observations.
 
     Args:
-        columns: (n, p). values: (n,), standardised. groups: (p,).
+        kernel: of their columns. designs: whose rows these are. columns: (n, p). values: (n,), standardised.
         extra: (n,), variance that values have beyond the noise; None: none.
+        means: (n,), what is believed of the observed ones.
     """
 
     def __init__(
-        self, columns: Array, values: Array, groups: NDArray[np.intp], scales: Scales, extra: Array | None = None
+        self, kernel: Kernel, designs: Sequence[Hashable], columns: Array, values: Array, extra: Array | None = None
     ) -> None:
-        self._roots = np.sqrt(np.exp(scales.log_weights))[groups]
-        self._signal = math.exp(scales.log_signal)
-        self.noise = math.exp(scales.log_noise) + NOISE_FLOOR
-        self._columns = columns * self._roots
-        own = self.noise + JITTER + (np.zeros(len(values)) if extra is None else extra)
-        self._lower = cholesky(self._between(self._columns) + np.diag(own), lower=True, check_finite=False)
+        self.kernel = kernel
+        self._rows = kernel.scaled(columns)
+        own = kernel.noise + JITTER + (np.zeros(len(values)) if extra is None else extra)
+        covariance = kernel.among(designs, self._rows)
+        covariance[np.diag_indices_from(covariance)] += own
+        self._lower = cholesky(covariance, lower=True, overwrite_a=True, check_finite=False)
         self._alpha = cho_solve((self._lower, True), values, check_finite=False)
+        self.means: Array = values - own * self._alpha
 
-    def mean(self, columns: Array) -> Array:
-        """At each row of `columns` (m, p): (m,)."""
-        found: Array = self._cross(columns * self._roots).T @ self._alpha
-        return found
-
-    def predict(self, columns: Array) -> tuple[Array, Array]:
-        """Mean (m,) and covariance (m, m), without noise, at the rows of `columns` (m, p)."""
-        rows = columns * self._roots
-        cross = self._cross(rows)
+    def predict(self, columns: Array, before: Prediction | None = None) -> Prediction:
+        """Of the rows of `columns` (m, p), those of `before` first."""
+        rows = self.kernel.scaled(columns)
+        new = rows if before is None else rows[len(before.means) :]
+        cross = self.kernel.between(self._rows, new)
         half = solve_triangular(self._lower, cross, lower=True, check_finite=False)
-        return cross.T @ self._alpha, self._between(rows) - half.T @ half
+        means = cross.T @ self._alpha
+        if before is not None:
+            half, means = np.concatenate([before.half, half], 1), np.concatenate([before.means, means])
+        return Prediction(means, half, self.kernel.between(rows, rows) - half.T @ half)
 
-    def _between(self, rows: Array) -> Array:
-        return self._signal * matern(squared_distances(rows, rows))[0]
 
-    def _cross(self, rows: Array) -> Array:
-        return self._signal * matern(squared_distances(self._columns, rows))[0]
+@dataclass(frozen=True)
+class Prediction:
+    """What is believed of m designs: `means` (m,) and `covariance` (m, m), without noise.
+
+    Args:
+        half: (n, m), their covariances with the n observed ones, solved by the lower factor of those.
+    """
+
+    means: Array
+    half: Array
+    covariance: Array
 
 
 def learnt(covariance: Array, which: int, noise: float) -> Array:
