@@ -9,15 +9,13 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+from studies import compared, confirmations, read_searches
 
-from nas.errors import ExperimentError
-from nas.experiment import open_search
 from nas.pareto.confirmation import Confirmation
 from nas.pareto.paired import Contest
-from nas.pareto.restated import restated
-from nas.pareto.several import Several, several
+from nas.pareto.several import Several
 from nas.pareto.uncertainty import drawn_means
-from nas.study.records import StudyRecord, read_study
+from nas.study.records import StudyRecord
 
 TASKS = {
     "generate": "classification as generation",
@@ -27,11 +25,6 @@ TASKS = {
 ARMS = ("hourglass", "hourglass-frozen", "conventional")
 PAIRS = (("hourglass", "conventional"), ("hourglass-frozen", "hourglass"))
 SIZES = (1e5, 2e5, 5e5, 1e6, 2e6, 3e6)
-
-
-def searched(out: Path, task: str, arm: str, seed: int) -> Path:
-    """Where a search is."""
-    return out / "searches" / task / arm / str(seed)
 
 
 @dataclass(frozen=True)
@@ -67,8 +60,7 @@ class OnTask:
 
     def compared(self, objectives: Sequence[str] = ()) -> Several:
         """As `nas compare` does, perhaps by other objectives than the searches had."""
-        records = [restated(record, objectives) if objectives else record for record in self.together]
-        return several(records, [f"{arm} {record.seed}" for arm in ARMS for record in self.records[arm]])
+        return compared(self.records, objectives)
 
     def volumes(self) -> dict[str, dict[int, float]]:
         """Arm → study seed → hypervolume, as a share of what all searches on the task reach together."""
@@ -92,8 +84,7 @@ class OnTask:
     @cached_property
     def confirmations(self) -> dict[str, Confirmation]:
         """Of each arm's first search, where there is one."""
-        found = {arm: open_search(self.records[arm][0].directory).confirmation() for arm in ARMS}
-        return {arm: one for arm, one in found.items() if one is not None}
+        return confirmations(self.records)
 
     def advantages(self, first: str, second: str) -> list[Advantage]:
         """Of the retrained candidates of `first` over those of `second`, at the sizes where both have one."""
@@ -116,23 +107,5 @@ def _drawn(confirmation: Confirmation, seed: int) -> tuple[npt.NDArray[np.float6
 
 
 def read(out: Path) -> list[OnTask]:
-    """The study in `out`, as far as it has been begun.
-
-    Raises: ExperimentError: an arm is missing on a task, or everything is.
-    """
-    found = []
-    for task in TASKS:
-        records = {arm: [read_study(one) for one in _folders(out, task, arm)] for arm in ARMS}
-        missing = [arm for arm in ARMS if not records[arm]]
-        if missing and len(missing) < len(ARMS):
-            raise ExperimentError(f"{out} has no search of {missing[0]} on {task}; run without --report first")
-        if not missing:
-            found.append(OnTask(task, records))
-    if not found:
-        raise ExperimentError(f"{out} has no searches; run without --report first")
-    return found
-
-
-def _folders(out: Path, task: str, arm: str) -> list[Path]:
-    begun = searched(out, task, arm, 0).parent.glob("*/study.json")
-    return [path.parent for path in sorted(begun, key=lambda path: int(path.parent.name))]
+    """The study in `out`, as far as it has been begun. Raises: as `studies.read_searches`."""
+    return [OnTask(task, records) for task, records in read_searches(out, TASKS, ARMS).items()]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import statistics
 from collections.abc import Sequence
 from dataclasses import replace
@@ -10,20 +9,16 @@ from pathlib import Path
 
 from hourglass_study_data import ARMS, PAIRS, SIZES, TASKS, OnTask, read
 from hourglass_study_figure import PAPER, draw
+from studies_report import remarks, setting, size, table, write_pages
 
-from nas.experiment import open_search
-from nas.experiment.environment import read_environment
 from nas.experiment.published import published_points
-from nas.pareto.curves import draw_attainment
 from nas.pareto.front import frontier
 from nas.pareto.paired import paired_test
-from nas.pareto.report.compared import write_comparison
 from nas.pareto.trends import trends
 
 SURE = 0.95
 READ_OFF = 2500
 """Parameters by which a point of the paper's figures may be off."""
-IGNORED = "weights/\ncheckpoints/\nlock\n*.log.lock\n"
 
 
 def write(out: Path) -> Path:
@@ -32,14 +27,8 @@ def write(out: Path) -> Path:
     Raises: ExperimentError: a search is missing.
     """
     studies = read(out)
-    (out / ".gitignore").write_text(IGNORED, encoding="utf-8")
     for study in studies:
-        found = study.compared()
-        write_comparison(found, out / f"{study.task}.html")
-        draw_attainment(found, out / f"attainment-{study.task}.svg")
-        for arm in ARMS:
-            open_search(study.records[arm][0].directory).report(out / "reports" / f"{study.task}-{arm}.html")
-        (out / f"{study.task}.json").write_text(json.dumps(found.to_json(), indent=1) + "\n", encoding="utf-8")
+        write_pages(out, study.task, study.records)
     for ending in ("svg", "png", "pdf"):
         draw({TASKS[one.task]: (one.records, one.confirmations) for one in studies}, out / f"frontiers.{ending}")
     target = out / "README.md"
@@ -49,7 +38,6 @@ def write(out: Path) -> Path:
 
 def readme(studies: Sequence[OnTask], out: Path) -> str:
     """Markdown. Remarks of people in `remarks.md` are kept in it."""
-    remarks = out / "remarks.md"
     blocks = [
         '# "Rethinking the shape convention of an MLP" on 5,000 images of MNIST',
         "![frontiers on the test split, and the paper's](frontiers.svg)",
@@ -58,7 +46,7 @@ def readme(studies: Sequence[OnTask], out: Path) -> str:
         _setting(studies),
         "## The claim: at equal parameters the hourglass is above",
         "\n".join([*map(_claim, studies), *_over_tasks(studies)]),
-        remarks.read_text(encoding="utf-8").strip() if remarks.exists() else "",
+        remarks(out),
         "## Retrained, on the test split: by how much, and how probably",
         "The best of the retrained members with at most so many parameters, in dB; in brackets the 95 % interval, from the "
         "noise between seeds. The probability is that the first is above. The best of several means is a little too good, the more the "
@@ -83,24 +71,12 @@ def readme(studies: Sequence[OnTask], out: Path) -> str:
 
 
 def _setting(studies: Sequence[OnTask]) -> str:
-    records = [record for study in studies for record in study.together]
-    first, trials = records[0], [trial for record in records for trial in record.trials]
-    ended = sum(trial.state == "complete" for trial in trials)
-    confirmed = [one for study in studies for one in study.confirmations.values()]
-    runs = [run for one in confirmed for candidate in one.candidates for run in candidate.runs]
-    hours = (sum(trial.seconds for trial in trials) + sum(run.seconds for run in runs)) / 3600
-    told = read_environment(first.directory)
-    versions = ", ".join(f"{name} {told[name]}" for name in ("python", "torch", "numpy", "optuna") if name in told)
-    rows = [
-        ("command", f"`{told.get('command', '')}`, commit `{told.get('commit', 'unknown')}`, {told.get('date', '')}"),
-        ("machine", f"{told.get('system', '')}, no GPU, one core a search; {versions}"),
-        ("data", "3,200 images to train, 800 to validate, 1,000 to test; the test split was opened for the confirmation alone"),
-        ("searches", f"{len(records)}: {len(ARMS)} arms × {len(studies)} tasks × study seeds {_listed({r.seed for r in records})}"),
-        ("candidates", f"{len(trials):,} unique, {ended:,} trained for {first.experiment['budget']['epochs']} epochs, the others stopped earlier"),
-        ("confirmation", f"{len(runs):,} trainings: the frontier of study seed 0, {max(len(c.seeds) for c in confirmed)} seeds each" if confirmed else "none"),
-        ("core hours", f"{hours:.1f} of training"),
-    ]  # fmt: skip
-    return "\n".join(["| | |", "|---|---|", *(f"| {name} | {value} |" for name, value in rows)])
+    return setting(
+        [record for study in studies for record in study.together],
+        [one for study in studies for one in study.confirmations.values()],
+        data="3,200 images to train, 800 to validate, 1,000 to test; the test split was opened for the confirmation alone",
+        searches=f"{len(ARMS)} arms × {len(studies)} tasks",
+    )
 
 
 def _claim(study: OnTask) -> str:
@@ -112,7 +88,7 @@ def _claim(study: OnTask) -> str:
     below = [one.size for one in found if one.probability <= 1 - SURE]
     open_ = [one.size for one in found if 1 - SURE < one.probability < SURE]
     said = [
-        f"{word} {', '.join(map(_size, sizes))} parameters"
+        f"{word} {', '.join(map(size, sizes))} parameters"
         for word, sizes in (("above within", above), ("**below** within", below), ("undecided within", open_))
         if sizes
     ]
@@ -150,7 +126,7 @@ def _advantages(studies: Sequence[OnTask], first: str, second: str) -> str:
             for one in map(own.get, sizes)
         ]
         rows.append([TASKS[task], *cells])
-    return _table([f"{first} − {second}", *map(_size, sizes)], rows)
+    return table([f"{first} − {second}", *map(size, sizes)], rows)
 
 
 def _contests(studies: Sequence[OnTask]) -> str:
@@ -167,7 +143,7 @@ def _contests(studies: Sequence[OnTask]) -> str:
                 test = one.test
                 cells = [f"{test.mean:+.3g}", f"{test.low:+.3g} … {test.high:+.3g}"]
                 rows.append([*name, *cells, f"{test.p:.2g} ({test.least_p:.2g})"])
-    return _table(["task", "arms", "against", "difference", "95 % interval", "p (least)"], rows)
+    return table(["task", "arms", "against", "difference", "95 % interval", "p (least)"], rows)
 
 
 def _own_designs(studies: Sequence[OnTask]) -> str:
@@ -186,7 +162,7 @@ def _own_designs(studies: Sequence[OnTask]) -> str:
                     if PAPER[point.label] == arm and abs(point.values["params"] - params) < READ_OFF
                 ]
                 rows.append([TASKS[study.task], arm, shown, f"{params:,}", _spread(values), *(theirs or ["–"])])
-    return _table(["task", "arm", "design", "parameters", "PSNR here (dB)", "paper-reported"], rows)
+    return table(["task", "arm", "design", "parameters", "PSNR here (dB)", "paper-reported"], rows)
 
 
 def _trends(studies: Sequence[OnTask]) -> str:
@@ -202,7 +178,7 @@ def _trends(studies: Sequence[OnTask]) -> str:
                 text = "–" if one is None else f"{one.rho:+.2f} [{one.low:+.2f}, {one.high:+.2f}]"
                 cells.append(f"**{text}**" if one is not None and one.is_clear else text)
             rows.append([TASKS[study.task], arm, str(len(pooled.members)), *cells])
-    return _table(["task", "arm", "members", "depth", "skip", "hidden", "learning rate"], rows)
+    return table(["task", "arm", "members", "depth", "skip", "hidden", "learning rate"], rows)
 
 
 def _limits() -> str:
@@ -221,17 +197,5 @@ def _limits() -> str:
     )
 
 
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    return "\n".join(f"| {' | '.join(row)} |" for row in (head, ["---"] * len(head), *rows))
-
-
 def _spread(values: Sequence[float]) -> str:
     return f"{statistics.mean(values):.2f}" + (f" ± {statistics.stdev(values):.2f}" if len(values) > 1 else "")
-
-
-def _size(size: float) -> str:
-    return f"{size / 1e6:g} M" if size >= 1e6 else f"{size / 1e3:g} k"
-
-
-def _listed(seeds: set[int]) -> str:
-    return ", ".join(map(str, sorted(seeds)))

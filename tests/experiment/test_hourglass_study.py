@@ -32,6 +32,12 @@ def study(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 @pytest.fixture
+def studies(monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
+    return importlib.import_module("studies")
+
+
+@pytest.fixture
 def data(monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
     return importlib.import_module("hourglass_study_data")
@@ -49,14 +55,14 @@ def test_the_papers_points_say_that_they_are_of_another_data_set(task: str) -> N
 
 
 @pytest.mark.parametrize("task", TASKS)
-def test_the_scale_leaves_the_experiment_alone_at_1(study: Any, task: str) -> None:
+def test_the_scale_leaves_the_experiment_alone_at_1(study: Any, studies: Any, task: str) -> None:
     experiment = load_experiment(study.EXPERIMENTS / f"{task}.yaml")
-    same = study.scaled(experiment, 1)
+    same = studies.scaled(experiment, 1)
     assert same == {"trials": experiment.trials, "budget": experiment.budget, "stopping": experiment.stopping}
-    half = study.scaled(experiment, 0.5)
+    half = studies.scaled(experiment, 0.5)
     assert half["trials"] == experiment.trials / 2
     assert half["budget"] == {"epochs": experiment.budget["epochs"] / 2}
-    assert max(study.scaled(experiment, 1e-6)["stopping"]["rungs"]) < 2
+    assert max(studies.scaled(experiment, 1e-6)["stopping"]["rungs"]) < 2
 
 
 def confirmation(*members: tuple[int, list[float]]) -> Confirmation:
@@ -84,10 +90,10 @@ def test_probabilities_of_one_arm_above_another(data: Any) -> None:
     assert turned[2e6].middle == pytest.approx(-found[2e6].middle, abs=0.05)
 
 
-def test_a_study_that_lacks_a_search_is_refused(data: Any, tmp_path: Path) -> None:
+def test_a_study_that_lacks_a_search_is_refused(data: Any, studies: Any, tmp_path: Path) -> None:
     with pytest.raises(ExperimentError, match="has no searches; run without --report first"):
         data.read(tmp_path)
-    begun = data.searched(tmp_path, "generate", "hourglass", 0)
+    begun = studies.searched(tmp_path, "generate", "hourglass", 0)
     with Study.create(
         begun, load_space("mlp"), objectives=["maximize psnr"], metrics=["psnr"], task="mnist5k/generate", trials=3
     ):
