@@ -245,7 +245,7 @@ def open_storage(location: str | Path, write: bool = False) -> BaseStorage:
         name = f" `{error.name}`" if error.name else ""
         raise StudyError(
             f"the study's record {_shown(location)} cannot be opened: the database's driver{name} is not installed; "
-            "for PostgreSQL: pip install 'psycopg[binary]', for MySQL: pip install mysqlclient"
+            "for postgresql+psycopg://… pip install 'psycopg[binary]', for mysql+pymysql://… pip install 'pymysql[rsa]'"
         ) from None
     except Exception as error:
         # Database drivers have exceptions of their own; whatever they say, the place is what the user gave.

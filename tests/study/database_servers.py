@@ -48,28 +48,24 @@ def mariadb() -> Iterator[str]:
         (place / "begin.sql").write_text("CREATE DATABASE nas;\n")
         options = [f"--datadir={data}", f"--socket={socket}", f"--init-file={place / 'begin.sql'}", "--skip-networking"]
         command = [programs / "mariadbd", "--no-defaults", *options, "--innodb-flush-log-at-trx-commit=0"]
-        with log.open("ab") as output:
+        with (place / "server").open("wb") as output:
             process = subprocess.Popen(command, cwd=place, stdout=output, stderr=output, **who)
         try:
-            _await_mariadb(process, socket, log)
+            _await(process, place / "server", "ready for connections")
             yield f"mysql+pymysql://root@localhost/nas?unix_socket={socket}"
         finally:
             process.kill()
             process.wait()
 
 
-def _await_mariadb(process: subprocess.Popen[bytes], socket: Path, log: Path) -> None:
-    import pymysql
-
+def _await(process: subprocess.Popen[bytes], log: Path, ready: str) -> None:
     for _ in range(START_S * 10):
-        assert process.poll() is None, log.read_text(errors="replace")
-        try:
-            pymysql.connect(unix_socket=str(socket), user="root", database="nas").close()
-        except pymysql.err.OperationalError:
-            time.sleep(0.1)
-        else:
+        said = log.read_text(errors="replace")
+        assert process.poll() is None, said
+        if ready in said:
             return
-    raise AssertionError(log.read_text(errors="replace"))
+        time.sleep(0.1)
+    raise AssertionError(f"not ready within {START_S} s: {said}")
 
 
 @contextmanager

@@ -14,6 +14,7 @@ import pytest
 import toys
 from a_driver import main as drive
 from driving import create, evaluate, facts, run
+from sqlalchemy import create_engine
 
 from nas.errors import StudyError, WorkFailed
 from nas.study import leases
@@ -382,3 +383,14 @@ def test_a_database_that_is_gone_is_said(tmp_path: Path) -> None:
     ):
         a.tell(candidate, Outcome("complete", {"accuracy": 0.1}))
     a.close()
+
+
+def test_a_server_that_gives_no_lock_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It says NULL then, as MariaDB did for a time to wait that it does not know."""
+    monkeypatch.setattr("nas.study.turn._TAKE", {"mysql": "SELECT NULL, :key"})
+    monkeypatch.setattr("nas.study.turn._SETUP", {"mysql": ()})
+    monkeypatch.setattr("nas.study.turn.create_engine", lambda *_, **__: create_engine("sqlite://"))
+    turn = turn_at("mysql://host/x", "x")
+    with pytest.raises(OSError, match="the database does not give the lock of the study's turn"), turn():
+        pass
+    turn.close()
