@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from typing import NamedTuple
 
 from nas.graph.graph import Attribute, Graph
@@ -42,7 +42,7 @@ class Costs:
 
     def as_dict(self) -> dict[str, int]:
         """The costs by name."""
-        return asdict(self)
+        return {one.name: getattr(self, one.name) for one in fields(self)}
 
 
 class _Own(NamedTuple):
