@@ -22,6 +22,7 @@ from evaluators.tasks.task import Data, Shape, Task
 from evaluators.tasks.user_file import OwnEvaluator
 from nas.errors import ExperimentError, NasError
 from nas.study.candidate import Job, Outcome, Report
+from nas.study.latency import LATENCY, Protocol
 
 if TYPE_CHECKING:
     from evaluators.cohorts.crew import Crew
@@ -47,6 +48,7 @@ class Evaluator:
         checkpoint_s: seconds between two checkpoints of a candidate at least; 0: one at each of its marks.
         timeout_s: seconds for one candidate; None: no limit.
         test_reason: why the test part is opened for every candidate; empty in a search, where it stays sealed.
+        latency: how the latency of every candidate is measured; None: it is not.
     """
 
     task: str | Task
@@ -60,6 +62,7 @@ class Evaluator:
     checkpoint_s: float = CHECKPOINT_S
     timeout_s: float | None = None
     test_reason: str = ""
+    latency: Protocol | None = None
 
     @cached_property
     def subject(self) -> Task | OwnEvaluator:
@@ -77,7 +80,8 @@ class Evaluator:
     @property
     def metrics(self) -> Mapping[str, Direction]:
         """Metric → direction, the headline first."""
-        return self.subject.metrics
+        own: dict[str, Direction] = {} if self.latency is None else {LATENCY: "minimize"}
+        return {**self.subject.metrics, **own}
 
     def prepare(self) -> None:
         """Do now what the first job would wait for, so that a mistake in data or device shows before any search.
@@ -86,6 +90,8 @@ class Evaluator:
         """
         if isinstance(self.subject, Task):
             self.subject.resident(chosen_device(self.device))
+        if self.latency is not None:
+            chosen_device(self.latency.device)
         if isinstance(self.subject, Lookup):
             _ = self.subject.table  # reads it
 
@@ -108,6 +114,7 @@ class Evaluator:
             checkpoint_s=self.checkpoint_s,
             timeout_s=self.timeout_s,
             test_reason=self.test_reason,
+            protocol=self.latency,
         )
 
     @property
@@ -180,6 +187,7 @@ class Together:
             checkpoint_s=own.checkpoint_s,
             timeout_s=own.timeout_s,
             test_reason=own.test_reason,
+            protocol=own.latency,
             meter=meter,
         )
 

@@ -16,6 +16,7 @@ from evaluators.batches import Batches
 from evaluators.budget import Plan, plan
 from evaluators.checkpoint import Checkpoint, Saved, serialized, training_key, write_whole
 from evaluators.failure import Diverged, OutOfTime, classify
+from evaluators.latency import latency
 from evaluators.optimizer import make_optimizer
 from evaluators.random_states import random_states, set_random_states
 from evaluators.randomness import Noise
@@ -26,6 +27,7 @@ from evaluators.tasks.ensembles import Ensemble
 from evaluators.tasks.task import Task, Tensors
 from nas.errors import NasError, WorkFailed
 from nas.study.candidate import Job, Outcome, Report
+from nas.study.latency import Protocol
 
 EVALUATION_BATCH = 1024
 
@@ -41,6 +43,7 @@ def train(
     on_finish: Callable[[nn.Module], None] | None = None,
     timeout_s: float | None = None,
     test_reason: str = "",
+    protocol: Protocol | None = None,
 ) -> Generator[Report, bool | None, Outcome]:
     """Train `job` on `task`. Yields a report at each rung and at the end of the budget; returns how it ended.
 
@@ -60,6 +63,7 @@ def train(
         timeout_s: seconds after which the candidate is given up.
         test_reason: why the test part is opened at the end of this training; its metrics join the outcome as `test_…`.
             Empty: it stays sealed.
+        protocol: by which the latency is measured, once, before the first report; None: it is not.
     Raises: NasError: the recipe, the budget or the task's data are wrong, or the weights cannot be written. Whatever
         goes wrong in the model itself is an outcome.
     """
@@ -70,7 +74,7 @@ def train(
     kept = None
     if checkpoint is not None:
         kept = Checkpoint(checkpoint, training_key(job, recipe, task, device), checkpoint_s)
-    session = _Session(job, task, device, recipe, steps, started, timeout_s, kept)
+    session = _Session(job, task, device, recipe, steps, started, timeout_s, kept, protocol)
     curve = session.curve
 
     def ended(state: Any, message: str = "", test: dict[str, float] | None = None) -> Outcome:
@@ -120,9 +124,11 @@ class _Session:
         started: float,
         timeout_s: float | None,
         checkpoint: Checkpoint | None,
+        protocol: Protocol | None,
     ) -> None:
         self.job, self.task, self.device, self.recipe, self.plan = job, task, device, recipe, steps
         self.started, self.timeout_s, self.checkpoint = started, timeout_s, checkpoint
+        self.protocol = protocol
         self.curve: list[Report] = []
         self.on_gpu = torch.device(device).type == "cuda"
         self.random_state: list[Tensor] | None = None
@@ -209,17 +215,19 @@ class _Session:
         return contextlib.nullcontext()
 
     def _measured(self, step: int, train_loss: float) -> dict[str, float]:
-        """Validation metrics, and the mean loss of the batches since the last mark, as they were trained on.
+        """Validation metrics, the mean loss of the batches since the last mark, as they were trained on, and the latency.
 
         Raises: Diverged: one of them is not finite.
         """
         if not math.isfinite(train_loss):
             raise Diverged(f"the training loss is {train_loss} by step {step} of {self.plan.steps}")
-        metrics = self.measure(self.task.resident(self.device).validation)
+        validation = self.task.resident(self.device).validation
+        metrics = self.measure(validation)
         for name, value in metrics.items():
             if not math.isfinite(value):
                 raise Diverged(f"{name} is {value} at step {step} of {self.plan.steps}")
-        return {**metrics, "train_loss": train_loss}
+        own = latency(self.protocol, self.job, validation.inputs, self.device, self.curve)
+        return {**metrics, "train_loss": train_loss, **own}
 
     def measure(self, part: Tensors) -> dict[str, float]:
         """Metrics over all of `part`."""

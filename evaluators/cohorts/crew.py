@@ -27,12 +27,14 @@ from evaluators.cohorts.streams import Stream
 from evaluators.cohorts.trainee import Measured, Trainee, begin, state_of
 from evaluators.energy import Meter
 from evaluators.failure import classify
+from evaluators.latency import latency
 from evaluators.random_states import random_states, set_random_states
 from evaluators.recipe import Recipe, check_recipe
 from evaluators.schedule import rate
 from evaluators.tasks.task import Task, Tensors
 from evaluators.training import save_weights
 from nas.study.candidate import Job, Outcome, Report
+from nas.study.latency import Protocol
 
 Message = tuple[int, Report | Outcome]
 
@@ -60,6 +62,7 @@ class Crew:
         checkpoint_s: seconds between two checkpoints of a candidate at least; 0: one at each of its marks.
         timeout_s: seconds of a candidate, its share of the common time; None: no limit.
         test_reason: why the test part is opened for completed candidates; empty: it stays sealed.
+        protocol: by which each candidate's latency is measured, once, before its first report; None: it is not.
         meter: of the energy, which is shared out like the time.
     """
 
@@ -73,12 +76,13 @@ class Crew:
         checkpoint_s: float = 0.0,
         timeout_s: float | None = None,
         test_reason: str = "",
+        protocol: Protocol | None = None,
         meter: Meter | None = None,
     ) -> None:
         self.task, self.device, self.weights = task, device, weights
         self.meter = meter or Meter.of_machine()
         self.checkpoints, self.checkpoint_s = checkpoints, checkpoint_s
-        self.timeout_s, self.test_reason = timeout_s, test_reason
+        self.timeout_s, self.test_reason, self.protocol = timeout_s, test_reason, protocol
         self.trainees: list[Trainee] = []
         self.streams: dict[int, Stream] = {}
         self.cohorts: list[Cohort] = []
@@ -297,7 +301,8 @@ class Crew:
         wrong = measured.not_finite(at)
         if wrong:
             return [(one.place, one.outcome("diverged", wrong))]
-        one.curve.append(Report(stream.plan.marks[stream.step], {**measured.metrics, "train_loss": measured.loss}))
+        known = {**measured.metrics, "train_loss": measured.loss, **self._latency(one)}
+        one.curve.append(Report(stream.plan.marks[stream.step], known))
         said: list[Message] = [(one.place, one.curve[-1])] if stream.step in stream.plan.due else []
         if stream.step == stream.plan.steps:
             if self.weights is not None:
@@ -307,6 +312,13 @@ class Crew:
         elif self.timeout_s is not None and one.seconds > self.timeout_s:
             said.append((one.place, one.outcome("timeout", f"gave up after {self.timeout_s:g} s, at {at}")))
         return said
+
+    def _latency(self, one: Trainee) -> dict[str, float]:
+        started = time.perf_counter()
+        inputs = self.task.resident(self.device).validation.inputs
+        found = latency(self.protocol, one.job, inputs, self.device, one.curve)
+        one.seconds += time.perf_counter() - started
+        return found
 
 
 def room(device: str) -> int:

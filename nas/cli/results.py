@@ -45,6 +45,7 @@ def run_front(options: argparse.Namespace) -> int:
     from nas.pareto.restated import restated
     from nas.pareto.spent import energy_spent, time_spent
     from nas.pareto.terminal import rungs_note
+    from nas.study.latency import protocol_of
 
     found = open_search(options.directory)
     front = frontier(restated(found.record(), options.objectives)) if options.objectives else found.front()
@@ -68,7 +69,9 @@ def run_front(options: argparse.Namespace) -> int:
         record = found.record()
         time = time_spent(record)
         cost = time and f"time spent: {time}\n{energy_spent(record)}"
-        said = (picture(front) + front.table(columns()), cost, rungs_note(record))
+        timed = protocol_of(record.experiment)
+        latency = timed and f"latency in ms: {timed}"
+        said = (picture(front) + front.table(columns()), cost, latency, rungs_note(record))
         print("\n".join(filter(None, said)))
     return 0
 
@@ -97,18 +100,20 @@ def _print_confirmation(found: Confirmation, record: StudyRecord) -> None:
     """One line for each candidate: costs, then mean ± standard deviation of what was learned, on both splits."""
     from nas.pareto.sealed import sealed
     from nas.pareto.uncertainty import stability
+    from nas.study.latency import LATENCY
 
     objectives = record.objectives
     learned = [one for one in objectives if not one.is_cost]
-    tested = any(one.values(objective.name, "test") for one in found.candidates for objective in learned)
+    tested = any(one.values(goal.name, "test") for one in found.candidates for goal in learned if goal.is_learned)
     splits: tuple[Split, ...] = ("validation", "test") if tested else ("validation",)
+    columns = [(goal.name, split) for goal in learned for split in (splits if goal.is_learned else splits[-1:])]
     shares = stability(found, objectives, splits[-1])
     header = ["trial", *(one.name for one in objectives if one.is_cost)]
-    header += [f"{one.name} ({split})" for one in learned for split in splits]
+    header += [name if name == LATENCY else f"{name} ({split})" for name, split in columns]
     rows = [[*header, "on the frontier", "failed"]]
     for one in found.candidates:
         row = [str(one.number), *(f"{one.costs[known.name]:,}" for known in objectives if known.is_cost)]
-        row += [_spread(one, objective.name, split) for objective in learned for split in splits]
+        row += [_spread(one, name, split) for name, split in columns]
         rows.append(
             [*row, f"{shares[one.number]:.0%}" if len(found.seeds) > 1 else DASH, str(len(one.failures) or DASH)]
         )

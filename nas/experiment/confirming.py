@@ -18,6 +18,7 @@ from nas.pareto.confirmation import Confirmation, Confirmed, Retraining, write_c
 from nas.space import Architecture
 from nas.study.candidate import Candidate, Job, Outcome, Report
 from nas.study.directory import Lock
+from nas.study.latency import LATENCY
 from nas.study.proposals import seed_of
 from nas.study.records import TrialRecord
 
@@ -134,6 +135,8 @@ class _Plan:
         test = {name[len(_TEST) :]: v for name, v in outcome.metrics.items() if name.startswith(_TEST)}
         validation = {name: v for name, v in outcome.metrics.items() if not name.startswith(_TEST)}
         complete = outcome.state == "complete"
+        if LATENCY in validation:
+            test.setdefault(LATENCY, validation[LATENCY])  # of the model, and so of both splits
         self.done[candidate.number, candidate.seed] = Retraining(
             seed=candidate.seed,
             state=outcome.state,

@@ -30,6 +30,11 @@ def environment() -> dict[str, Any]:
         except PackageNotFoundError:
             continue
     found["system"] = f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores"
+    if processor := _processor():
+        found["processor"] = processor
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_available():
+        found["gpu"] = torch.cuda.get_device_name()
     return found
 
 
@@ -43,6 +48,15 @@ def read_environment(directory: Path) -> dict[str, Any]:
     path = directory / FILE
     found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     return found
+
+
+def _processor() -> str:
+    """The processor's model; empty where the system does not say."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor()
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
 
 
 def _commit() -> str:

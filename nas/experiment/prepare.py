@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Any, TypeVar
@@ -20,6 +21,7 @@ from nas.experiment.settings import Experiment
 from nas.experiment.snapshot import SPACE, read_snapshot
 from nas.space import Space, load_space, shipped_spaces, space_from_text
 from nas.space.check import check
+from nas.study.latency import LATENCY, Protocol
 from nas.study.objectives import Goal
 from nas.study.samplers import make_sampler, parse_sampler
 from nas.study.stopping import make_rungs, parse_stopping
@@ -72,12 +74,16 @@ def prepare(experiment: Experiment, space: Space | None = None) -> Prepared:
     if isinstance(subject, Task):
         evaluator = replace(evaluator, inputs=bound.input_shapes, outputs=(bound.output_shape,))
     objectives = experiment.objectives or _default_objectives(evaluator.metrics)
-    goal = trying("objectives", lambda: Goal.parse(objectives, (), evaluator.metrics))
+    known = dict.fromkeys([*evaluator.metrics, *([LATENCY] if isinstance(subject, Task) else [])])
+    goal = trying("objectives", lambda: Goal.parse(objectives, (), known))
     if goal is not None:
-        trying("constraints", lambda: Goal.parse(objectives, experiment.constraints, evaluator.metrics))
+        goal = trying("constraints", lambda: Goal.parse(objectives, experiment.constraints, known)) or goal
         trying("stopping", lambda: make_rungs(stopping, goal.objectives))
+    protocol = trying("latency", partial(_protocol, experiment, evaluator, goal))
     trying.finish()
     in_force = replace(experiment, objectives=objectives, recipe=asdict(recipe))
+    if protocol is not None:
+        evaluator, in_force = replace(evaluator, latency=protocol), replace(in_force, latency=asdict(protocol))
     return Prepared(in_force, bound, evaluator, engine, tuple(evaluator.metrics))
 
 
@@ -157,6 +163,26 @@ def _evaluator(experiment: Experiment) -> Evaluator:
     )
     _ = evaluator.subject  # loads it
     return evaluator
+
+
+def _protocol(experiment: Experiment, evaluator: Evaluator, goal: Goal | None) -> Protocol | None:
+    """How latency is measured; None: nobody asks for it, or the task gives a `latency` of its own.
+
+    Raises: ExperimentError: it is to be measured of what is not trained here, or beside the task's own.
+    """
+    own = LATENCY in evaluator.metrics
+    if experiment.latency is None:
+        stated = (
+            [] if goal is None else [*(one.name for one in goal.objectives), *(one.name for one in goal.constraints)]
+        )
+        if own or LATENCY not in stated:
+            return None
+    elif own or not isinstance(evaluator.subject, Task):
+        why = "gives a `latency` of its own" if own else "evaluates candidates itself"
+        raise ExperimentError(
+            f"`latency` says how models that are trained here are timed; `{experiment.task_name}` {why}"
+        )
+    return Protocol(**{"device": chosen_device(experiment.device), **(experiment.latency or {})})
 
 
 def _default_objectives(metrics: Mapping[str, Any]) -> tuple[str, ...]:

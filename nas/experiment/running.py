@@ -203,6 +203,7 @@ def _create(prepared: Prepared, directory: Path, lineage: str | Path | None) -> 
         experiment=snapshot(experiment),
         task_options=experiment.task_options,
         storage=experiment.storage or JOURNAL,
+        latency=experiment.latency,
         lineage=lineage,
     )
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from evaluators.budget import CHECKPOINT_S
 from nas.experiment.settings import CONFIRM_SEEDS, DEFAULT_EPOCHS, DEFAULT_TRIALS
+from nas.study.latency import Protocol
 from nas.study.stopping import RULES
 
 
@@ -93,6 +94,18 @@ def experiment_schema() -> dict[str, Any]:
                 "minimum": 0,
                 "default": CHECKPOINT_S,
                 "description": "Seconds between two checkpoints of a candidate in training; 0: one at each report.",
+            },
+            "latency": {
+                "type": "object",
+                "additionalProperties": False,
+                "properties": {
+                    "batch": {"type": "integer", "minimum": 1, "default": Protocol.batch},
+                    "warmup": {"type": "integer", "minimum": 0, "default": Protocol.warmup},
+                    "repeats": {"type": "integer", "minimum": 1, "default": Protocol.repeats},
+                    "threads": {"type": "integer", "minimum": 1, "default": Protocol.threads},
+                    "device": text,
+                },
+                "description": "How every candidate's latency is measured, in milliseconds.",
             },
             "confirm": {
                 "type": "object",

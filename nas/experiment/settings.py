@@ -12,6 +12,7 @@ from typing import Any
 from evaluators.budget import CHECKPOINT_S
 from nas.errors import ExperimentError, Fault, NasError, Place, nearest
 from nas.space.yaml_tree import Tree, read_yaml
+from nas.study.latency import Protocol
 
 DEFAULT_TRIALS = 100
 DEFAULT_EPOCHS = 30
@@ -41,6 +42,8 @@ class Experiment:
         timeout_s: seconds for one candidate; None: no limit.
         checkpoint_s: seconds between two checkpoints of a candidate in training at least, from which it goes on when its
             worker or the search was killed; 0: one at each report.
+        latency: `{batch: 1, warmup: 10, repeats: 30, threads: 1, device: cpu}`, or a part of it: how every candidate's latency is
+            measured; None: it is only where an objective or a constraint is about `latency`, and then with these defaults.
         confirm: `{seeds: 5}`, how the frontier is retrained.
         seed: of everything that is drawn.
         directory: where results go, from where the command runs.
@@ -67,6 +70,7 @@ class Experiment:
     device: str = "auto"
     timeout_s: float | None = None
     checkpoint_s: float = CHECKPOINT_S
+    latency: Mapping[str, Any] | None = None
     confirm: Mapping[str, Any] = field(default_factory=lambda: {"seeds": CONFIRM_SEEDS})
     seed: int = 0
     directory: str | None = None
@@ -273,13 +277,27 @@ def _confirm(value: Any) -> str:
     return "" if good else f"is {{seeds: {CONFIRM_SEEDS}}}, with a whole number from 1"
 
 
+def _latency(value: Any) -> str:
+    known = {one.name: one.default for one in fields(Protocol)}
+    good = isinstance(value, Mapping) and set(value) <= set(known)
+    if good:
+        filled = {**known, **value}
+        counts = {name: _whole(0 if name == "warmup" else 1)(filled[name]) for name in known if name != "device"}
+        good = not any(counts.values()) and isinstance(filled["device"], str)
+    return (
+        ""
+        if good
+        else "is {batch: 1, warmup: 10, repeats: 30, threads: 1, device: cpu} or a part of it, in whole numbers"
+    )
+
+
 def _log(value: Any) -> str:
     good = isinstance(value, Mapping) and set(value) <= {"tensorboard", "mlflow"}
     good = good and all(isinstance(where, str) and where.strip() for where in value.values())
     return "" if good else "is {tensorboard: DIR}, {mlflow: URI} or both"
 
 
-_OPTIONAL = ("hours", "gpu_hours", "target_hypervolume", "timeout_s", "directory", "storage", "published")
+_OPTIONAL = ("hours", "gpu_hours", "target_hypervolume", "timeout_s", "latency", "directory", "storage", "published")
 _CHECKS: dict[str, Check] = {
     "experiment": _text,
     "space": _text,
@@ -298,6 +316,7 @@ _CHECKS: dict[str, Check] = {
     "device": _text,
     "timeout_s": _positive,
     "checkpoint_s": _seconds,
+    "latency": _latency,
     "confirm": _confirm,
     "seed": _whole(0),
     "directory": _text,

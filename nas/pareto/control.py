@@ -71,7 +71,7 @@ def random_control(
     chance = by_chance(control or front.record)
     found = []
     for at, objective in enumerate(front.record.objectives):
-        if objective.is_cost:
+        if not objective.is_learned:
             continue
         values = _finals(chance, objective)
         best = min(front.candidates, key=lambda trial, at=at, goal=objective: goal.loss((trial.values or ())[at]))  # type: ignore[misc]

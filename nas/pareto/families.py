@@ -101,7 +101,7 @@ def compare(
         members: the frontier's.
         decision: as `family_decision` gives it.
     """
-    at = next((i for i, one in enumerate(record.objectives) if not one.is_cost), None)
+    at = next((i for i, one in enumerate(record.objectives) if one.is_learned), None)
     quality = None if at is None else record.objectives[at]
     size = next((one.name for one in record.objectives if one.is_cost), "params")
     bounds = size_bounds([trial.costs[size] for trial in candidates if size in trial.costs])

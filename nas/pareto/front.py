@@ -144,7 +144,7 @@ class Front:
 
     def to_json(self) -> str:
         """The frontier as JSON: study, objectives, reference, hypervolume, the knee's number, what each outcome took in
-        seconds and joules, members best first."""
+        seconds and joules, members best first; how latency was measured, where it was."""
         data = {
             "study": self.record.name,
             "objectives": [str(one) for one in self.record.objectives],
@@ -153,6 +153,7 @@ class Front:
             "hypervolume": self.hypervolume(),
             "knee": self.knee().number,
             "spent": [asdict(one) for one in spent(self.record)],
+            **{key: self.record.experiment[key] for key in ("latency",) if key in self.record.experiment},
             "members": [self._member(rank, trial) for rank, trial in enumerate(self.members, 1)],
         }
         return json.dumps(data, indent=2) + "\n"

@@ -37,14 +37,14 @@ def latex_table(front: Front, confirmation: Confirmation | None = None) -> str:
     """
     goals = front.record.objectives
     retrained = {one.number: one for one in confirmation.candidates} if confirmation is not None else {}
-    tested = [g for g in goals if not g.is_cost and any(one.values(g.name, "test") for one in retrained.values())]
+    tested = [g for g in goals if g.is_learned and any(one.values(g.name, "test") for one in retrained.values())]
     share = stability(confirmation, goals) if confirmation is not None and tested else {}
     headings, columns = ["candidate"], [[_marked(front, trial, str(trial.number)) for trial in front.members]]
     if front.decision is not None:
         headings.append(front.decision)
         columns.append([escaped(front.family(trial)) for trial in front.members])
     for i, goal in enumerate(goals):
-        said = "" if goal.is_cost or not tested else ", validation"
+        said = ", validation" if goal.is_learned and tested else ""
         headings.append(numbers.spoken(goal.name) + said)
         cells = numbers.column([(trial.values or ())[i] for trial in front.members])
         columns.append([cell.replace(",", r"\,") for cell in cells])

@@ -13,6 +13,7 @@ NAMES = {
     "buffers": "buffer entries",
     "macs": "MACs",
     "activation_bytes": "activation bytes",
+    "latency": "latency (ms)",
     "psnr": "PSNR (dB)",
     "rmse": "RMSE",
     "mse": "MSE",

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from nas.errors import ParetoError, nearest
 from nas.pareto import geometry, numbers
+from nas.study.latency import LATENCY
 from nas.study.objectives import COSTS
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ class Axis:
         >>> Axis("params", "minimize", True).title(), Axis("accuracy", "maximize", False).title(upright=True)
         ('← fewer parameters', '↑ accuracy, validation')
         """
-        name = numbers.spoken(self.name) + ("" if self.name in COSTS else ", validation")
+        name = numbers.spoken(self.name) + ("" if self.name in (*COSTS, LATENCY) else ", validation")
         if self.direction is None:
             return name
         if self.direction == "minimize":
@@ -87,7 +88,7 @@ def plane_of(front: Front, x: str | None = None, y: str | None = None) -> Plane:
 
     Args:
         x, y: names of objectives, costs or metrics; by default the first objective that is a cost (else the second
-            objective, else `params`) against the first that is not (else the first).
+            objective, else `params`) against the first that training decides (else the first).
     Raises: ParetoError: no candidate has a quantity of that name, or there is none to choose.
     """
     goals = front.record.objectives
@@ -97,7 +98,7 @@ def plane_of(front: Front, x: str | None = None, y: str | None = None) -> Plane:
     for name in (x, y):
         if name is not None and name not in known:
             raise ParetoError(f"no candidate has a `{name}`{nearest(name, known) or '.'} Known: {', '.join(known)}")
-    y = y or next((one.name for one in goals if not one.is_cost and one.name != x), None)
+    y = y or next((one.name for one in goals if one.is_learned and one.name != x), None)
     y = y or next((name for name in known if name != x), None)
     x = x or next((one.name for one in goals if one.is_cost and one.name != y), None)
     x = x or next(

@@ -45,7 +45,7 @@ def sealed(record: StudyRecord, confirmation: Confirmation) -> tuple[Sealed, ...
     """
     searched = {trial.number: trial.metrics for trial in record.trials}
     found = []
-    for objective in (one for one in record.objectives if not one.is_cost):
+    for objective in (one for one in record.objectives if one.is_learned):
         rows = []
         for one in confirmation.candidates:
             means = [one.spread(objective.name, split).mean for split in ("validation", "test")]

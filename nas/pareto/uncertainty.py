@@ -128,7 +128,7 @@ def frontier_band(
         raise ParetoError(f"the level of a band is a share between 0 and 1, got {level:g}")
     if len(objectives) < 2:
         return None
-    up = next((i for i, one in enumerate(objectives) if not one.is_cost), 0)
+    up = next((i for i, one in enumerate(objectives) if one.is_learned), 0)
     across = next((i for i, one in enumerate(objectives) if one.is_cost and i != up), 1 if up == 0 else 0)
     x, y = objectives[across], objectives[up]
     usable = _usable(confirmation, (x, y), split)

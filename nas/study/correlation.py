@@ -57,7 +57,7 @@ def rung_correlations(record: StudyRecord) -> tuple[RungCorrelation, ...]:
     if not rungs:
         rungs = sorted({report.rung for trial in complete for report in trial.curve[:-1]})
     found = []
-    for objective in (one.name for one in record.objectives if not one.is_cost):
+    for objective in (one.name for one in record.objectives if one.is_learned):
         for rung in rungs:
             pairs = [
                 (report.metrics[objective], trial.metrics[objective])

@@ -47,6 +47,7 @@ class Settings:
     operators: dict[str, str] = field(default_factory=dict)  # file of operators → digest of its text
     task_options: dict[str, Any] = field(default_factory=dict)
     lineage: str = ""  # the directory whose results were carried over
+    latency: dict[str, Any] = field(default_factory=dict)  # a `nas.study.latency.Protocol`; empty: nobody measures it
 
     def to_json(self) -> dict[str, Any]:
         return {"format": FORMAT, **{key: _listed(value) for key, value in asdict(self).items()}}

@@ -140,6 +140,7 @@ def _apart(before: Settings, now: Settings) -> str:
     for name, old, new in (
         ("the task's options", before.task_options, now.task_options),
         ("budget", before.budget, now.budget),
+        ("latency", before.latency if now.latency else {}, now.latency),
     ):
         if old != new:
             return _difference(name, old, new)

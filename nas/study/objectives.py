@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from nas.errors import ExperimentError, nearest
+from nas.study.latency import LATENCY
 
 COSTS = ("params", "active_params", "trainable_params", "macs", "activation_bytes")
 
@@ -32,6 +33,11 @@ class Objective:
     def is_cost(self) -> bool:
         """Whether it is known before training."""
         return self.name in COSTS
+
+    @property
+    def is_learned(self) -> bool:
+        """Whether training decides it: neither a cost nor the latency, which is the same from the first report on."""
+        return not self.is_cost and self.name != LATENCY
 
     def loss(self, value: float) -> float:
         """`value` with its sign turned where larger is better; a cost in decades.

@@ -127,6 +127,7 @@ def record_of(directory: Path, settings: Settings, entries: Iterable[Entry]) -> 
 
 def experiment_of(settings: Settings) -> dict[str, Any]:
     """The settings in the shape of an experiment file."""
+    asked = {"latency": settings.latency} if settings.latency else {}
     return {
         "experiment": settings.name,
         "space": settings.space,
@@ -139,6 +140,7 @@ def experiment_of(settings: Settings) -> dict[str, Any]:
         "budget": settings.budget,
         "recipe": settings.recipe,
         "seed": settings.seed,
+        **asked,
     }
 
 

@@ -80,6 +80,7 @@ class Study:
         storage: str = directories.JOURNAL,
         experiment: str = "",
         task_options: Mapping[str, Any] | None = None,
+        latency: Mapping[str, Any] | None = None,
         lineage: str | Path | None = None,
     ) -> Study:
         """A new study in `directory`.
@@ -96,6 +97,7 @@ class Study:
             storage: a file in `directory`, or the URL of an Optuna storage.
             experiment: text of the experiment file, kept beside the record.
             task_options: as `task`, part of what makes two candidates the same.
+            latency: the protocol by which whoever evaluates measures it, as `nas.study.latency.Protocol` has it.
             lineage: directory of an earlier study, of which the results that still hold are carried over; see
                 `nas.study.lineage`.
         Raises:
@@ -123,6 +125,7 @@ class Study:
             operators={file: directories.text_digest(text) for file, text in space.operator_files.items()},
             task_options=dict(task_options or {}),
             lineage="" if lineage is None else str(Path(lineage).resolve()),
+            latency=dict(latency or {}),
         )
         if settings.lineage:
             directories.read_settings(settings.lineage)

@@ -16,6 +16,7 @@ from nas.pareto import numbers
 from nas.pareto.families import families, family_of
 from nas.pareto.plane import axis_of, plane_of
 from nas.pareto.published import PublishedPoint
+from nas.study.latency import LATENCY
 from nas.study.ranking import ranks
 
 if TYPE_CHECKING:
@@ -139,6 +140,7 @@ def _quantities(front: Front) -> list[dict[str, Any]]:
                 "direction": axis.direction,
                 "log": axis.log,
                 "count": is_count,
+                "of_data": not is_count and name != LATENCY,
                 "objective": name in {one.name for one in front.record.objectives},
                 "values": [rounded({**t.metrics, **t.costs}.get(name, math.nan)) for t in front.record.trials],
             }

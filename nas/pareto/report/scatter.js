@@ -78,7 +78,7 @@ function scatter(data, trials, open) {
   }
 
   function title(q, up, down) {
-    const words = q.count ? q.words : `${q.words}, validation`;
+    const words = q.of_data ? `${q.words}, validation` : q.words;
     if (!q.direction) return words;
     if (q.direction === "minimize") return `${down} ${q.count ? "fewer" : "lower"} ${words}`;
     return up === "↑" ? `↑ ${words}` : `${words} →`;

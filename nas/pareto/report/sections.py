@@ -15,6 +15,7 @@ from nas.pareto.report.elements import dot, head, opener, spread, table, word
 from nas.pareto.spent import OUTCOMES, SOURCES, energy_of, energy_of_all, outcome, sources, spent, together
 from nas.pareto.uncertainty import stability
 from nas.study.correlation import rung_correlations, warning
+from nas.study.latency import protocol_of
 
 if TYPE_CHECKING:
     from nas.pareto.confirmation import Confirmation, Confirmed
@@ -55,6 +56,7 @@ def facts(record: StudyRecord, front: Front | None) -> str:
         ("Sampler", _named(settings.get("sampler"), "name")),
         ("Stopping", _named(settings.get("stopping"), "rule")),
         ("Budget", ", ".join(f"{value} {key}" for key, value in (settings.get("budget") or {}).items())),
+        ("Latency", protocol_of(settings)),
         ("Compute", numbers.duration(sum(trial.seconds for trial in record.trials))),
         ("Energy", energy_of_all(record)),
         ("Hypervolume", f"{front.hypervolume():.4g}" if front is not None else None),
@@ -91,11 +93,13 @@ def front_table(front: Front) -> str:
 def confirmed_table(front: Front, confirmation: Confirmation) -> str:
     """The retrained candidates: mean ± standard deviation on both splits, the drop, and what stays on the frontier."""
     goals = front.record.objectives
-    quality = [goal for goal in goals if not goal.is_cost]
+    quality = [goal for goal in goals if goal.is_learned]
+    timed = [goal for goal in goals if not goal.is_cost and not goal.is_learned]
     share = stability(confirmation, goals)
     trials = {trial.number: trial for trial in front.record.trials}
     headings = [head("candidate", True)] + ([head(front.decision)] if front.decision else [])
     headings += [head(numbers.spoken(goal.name), True) for goal in goals if goal.is_cost]
+    headings += [head(f"{numbers.spoken(goal.name)}, {part}", True) for goal in timed for part in ("search", "again")]
     for goal in quality:
         name = numbers.spoken(goal.name)
         headings += [head(f"{name}, {part}", True) for part in ("search", "validation", "test")]
@@ -106,6 +110,10 @@ def confirmed_table(front: Front, confirmation: Confirmation) -> str:
         trial = trials.get(one.number)
         row = [opener(one.number)] + ([_family(front, trial) if trial else ""] if front.decision else [])
         row += [numbers.fixed(one.costs.get(goal.name), 0) for goal in goals if goal.is_cost]
+        for goal in timed:
+            searched, again = trial.metrics.get(goal.name) if trial else None, one.spread(goal.name, "test")
+            places = numbers.decimals([v for v in (searched, again.mean) if v is not None])
+            row += [numbers.fixed(searched, places), spread(again, places)]
         for goal in quality:
             validation, test = one.spread(goal.name, "validation"), one.spread(goal.name, "test")
             searched = trial.metrics.get(goal.name) if trial else None

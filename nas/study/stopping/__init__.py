@@ -264,7 +264,7 @@ def make_rungs(stopping: Stopping, objectives: Sequence[Objective]) -> Rungs:
     if stopping.rule == "none":
         return Rungs(stopping)
     entry = RULES[stopping.rule]
-    uncertain = [one.name for one in objectives if not one.is_cost]
+    uncertain = [one.name for one in objectives if one.is_learned]
     if entry.one_objective and len(uncertain) != 1:
         others = ", ".join(one.name for one in RULES.values() if not one.one_objective)
         raise ExperimentError(

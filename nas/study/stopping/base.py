@@ -107,7 +107,7 @@ class Rule(ABC):
 
     def __init__(self, stopping: Stopping, objectives: tuple[Objective, ...]) -> None:
         self.stopping, self.objectives = stopping, objectives
-        self.uncertain = [i for i, one in enumerate(objectives) if not one.is_cost]
+        self.uncertain = [i for i, one in enumerate(objectives) if one.is_learned]
 
     @abstractmethod
     def stops(self, rungs: Rungs, rung: int, number: int) -> bool:
