@@ -35,9 +35,9 @@ class Estimate:
     high: float
 
     @classmethod
-    def of(cls, draws: npt.NDArray[np.float64]) -> Estimate:
-        low, middle, high = np.quantile(draws, [0.025, 0.5, 0.975])
-        return cls(float(middle), float(low), float(high))
+    def of(cls, middle: float, draws: npt.NDArray[np.float64]) -> Estimate:
+        low, high = np.quantile(draws, [0.025, 0.975])
+        return cls(middle, float(low), float(high))
 
     @property
     def sign(self) -> int:
@@ -72,30 +72,27 @@ class Retrained:
         """Parameters of the members, rising."""
         return sorted({float(one.costs["params"]) for one in self.members})
 
-    def chosen(self, size: float) -> Confirmed | None:
-        """The design for at most so many parameters."""
-        place = self._place(size)
-        return None if place is None else self.members[place]
-
-    def within(self, size: float) -> npt.NDArray[np.float64] | None:
-        """Draws of the true test accuracy of that design, `(draws,)`; None where nothing is so small."""
-        place = self._place(size)
-        return None if place is None else self.means[:, place]
-
-    def estimate(self, size: float) -> Estimate | None:
-        """The test accuracy of that design."""
-        draws = self.within(size)
-        return None if draws is None else Estimate.of(draws)
-
-    def _place(self, size: float) -> int | None:
+    def place(self, size: float) -> int | None:
+        """Which member is the design for at most so many parameters; None where nothing is so small."""
         fitting = [i for i, one in enumerate(self.members) if one.costs["params"] <= size]
         return max(fitting, key=lambda i: self.members[i].spread("accuracy", "validation").mean, default=None)
+
+    def mean(self, place: int) -> float:
+        """Test accuracy of a member over its trainings."""
+        return self.members[place].spread("accuracy", "test").mean
+
+    def estimate(self, size: float) -> Estimate | None:
+        """The test accuracy of the design within a size."""
+        place = self.place(size)
+        return None if place is None else Estimate.of(self.mean(place), self.means[:, place])
 
 
 def difference(first: Retrained, second: Retrained, size: float) -> Estimate | None:
     """How far `first` is above `second` within a size, on test; None where one has nothing so small."""
-    mine, theirs = first.within(size), second.within(size)
-    return None if mine is None or theirs is None else Estimate.of(mine - theirs)
+    mine, theirs = first.place(size), second.place(size)
+    if mine is None or theirs is None:
+        return None
+    return Estimate.of(first.mean(mine) - second.mean(theirs), first.means[:, mine] - second.means[:, theirs])
 
 
 @dataclass(frozen=True)
@@ -115,9 +112,9 @@ class Worth:
 
     @property
     def verdict(self) -> int:
-        """1: it loses, −1: it gains, beyond the noise of training and in every search; 0: not significant."""
-        sign = self.test.sign
-        return sign if all(gap * sign > 0 for gap in self.gaps) else 0
+        """1: it loses, −1: it gains, beyond the noise of training and that of searching; 0: not significant, as from one search."""
+        low, high = self.searches.low, self.searches.high
+        return self.test.sign if self.test.sign == int(low > 0) - int(high < 0) else 0
 
 
 @dataclass(frozen=True)

@@ -20,12 +20,12 @@ _DASHES: dict[bool, Any] = {True: "-", False: (0, (4, 1.4))}
 Line = list[tuple[float, Estimate]]
 
 
-def draw(families: Sequence[Family], path: Path, *, width_mm: float = 180, height_mm: float = 128) -> None:
+def draw(families: Sequence[Family], path: Path, *, width_mm: float = 180, height_mm: float = 140) -> None:
     """Draw the confirmed families to an .svg, .png or .pdf."""
     colours = shades([family.name for family in families])
     with picture(path, width_mm, height_mm) as figure:
         rows = figure.add_gridspec(
-            2, 1, left=0.058, right=0.985, top=0.84, bottom=0.085, hspace=0.52, height_ratios=(1.5, 1)
+            2, 1, left=0.058, right=0.985, top=0.865, bottom=0.105, hspace=0.5, height_ratios=(1.5, 1)
         )
         _frontiers(figure, rows[0].subgridspec(1, len(DATA), wspace=0.13), families, colours)
         _worths(figure, rows[1].subgridspec(1, len(families), wspace=0.12), families, colours)
@@ -46,28 +46,33 @@ def _frontiers(figure: Any, places: Any, families: Sequence[Family], colours: di
                 _step(axes, lines[data][family.name], colours[family.name], _DASHES[family.mixes_tokens])
                 _members(axes, family.retrained[data], colours[family.name])
         furniture(axes, "parameters", "↑ accuracy, test", True, False, (7, 6))
-        axes.text(0, 1.13, _TITLES[data], transform=axes.transAxes, fontsize=9, fontweight="bold", va="bottom")
+        _over(axes, 1.13, _TITLES[data], fontsize=9, fontweight="bold")
 
 
 def _worths(figure: Any, places: Any, families: Sequence[Family], colours: dict[str, str]) -> None:
     lines = {family.name: _lost(family) for family in families}
+    searches = {family.name: _of_searches(family) for family in families}
     heights = [end for line in lines.values() for _, one in line for end in (one.low, one.high)]
+    heights += [gap for own in searches.values() for line in own for _, gap in line]
     for column, family in enumerate(families):
         axes = figure.add_subplot(places[column])
         limits(axes, list(RANGE), [0.0, *(heights or [0.1])], True, False)
         axes.axhline(0, color=INK, linewidth=0.7, zorder=2.5)
-        for searched in _of_searches(family):
+        for searched in searches[family.name]:
             axes.plot(*zip(*searched, strict=True), drawstyle="steps-post", color=MUTED, linewidth=0.6, zorder=2.7)
         _step(axes, lines[family.name], colours[family.name], "-")
         furniture(axes, "parameters" if column == len(families) - 1 else "", "", True, False, (3, 5))
         if column:
             axes.tick_params(labelleft=False)
-        else:
-            axes.text(0, 1.3, "lost by the shuffle: accuracy in order − shuffled", transform=axes.transAxes, fontsize=9, fontweight="bold", va="bottom")  # fmt: skip
-        name = axes.text(0, 1.05, NAMES[family.name], transform=axes.transAxes, color=colours[family.name], fontsize=8, fontweight="bold", va="bottom")  # fmt: skip
-        if not family.mixes_tokens:
-            axes.annotate("order cannot matter", (1, 0), xycoords=name, textcoords="offset points", xytext=(4, 0.6),
-                          fontsize=6.5, color=MUTED, va="bottom")  # fmt: skip
+        _over(axes, 1.04, NAMES[family.name], colour=colours[family.name], fontsize=8, fontweight="bold")
+        if column == 0:
+            _over(axes, 1.22, "lost by the shuffle, accuracy", fontsize=9, fontweight="bold")
+        elif family.mixes_tokens != families[column - 1].mixes_tokens:
+            _over(axes, 1.22, "order cannot matter to these: the noise of the study", colour=MUTED, fontsize=8)
+
+
+def _over(axes: Any, height: float, text: str, *, colour: str = INK, **style: Any) -> None:
+    axes.text(0, height, text, transform=axes.transAxes, color=colour, va="bottom", **style)
 
 
 def _reached(retrained: Retrained) -> Line:
@@ -109,9 +114,8 @@ def _step(axes: Any, line: Line, colour: str, dashes: Any) -> None:
 
 
 def _members(axes: Any, retrained: Retrained, colour: str) -> None:
-    for one in retrained.members:
-        mean = one.spread("accuracy", "test").mean
-        axes.plot(one.costs["params"], mean, "o", color=colour, ms=3.0, mec="white", mew=0.5, zorder=4)
+    for place, one in enumerate(retrained.members):
+        axes.plot(one.costs["params"], retrained.mean(place), "o", color=colour, ms=3.0, mec="white", mew=0.5, zorder=4)
 
 
 def _key(figure: Any, families: Sequence[Family], colours: dict[str, str]) -> None:

@@ -44,8 +44,8 @@ def readme(families: Sequence[Family], out: Path) -> str:
         remarks(out),
         "## Lost by the shuffle, on the test split",
         "Accuracy in order − shuffled of the retrained designs of the first search with at most so many parameters, and the 95 % "
-        "interval from the noise of training. Within a size the design is taken that is best on *validation*. Bold: the interval leaves out 0, and all "
-        "searches agree on the sign.",
+        "interval from the noise of training. Within a size the design is taken that is best on *validation*. Bold: significant, which "
+        "is that this interval leaves out 0, and the one over the searches likewise.",
         table(["family", *sizes], [[NAMES[one.name], *map(_test_cell, _at_sizes(one))] for one in families]),
         "## Lost by the shuffle, over the searches",
         "The best validation accuracy that a search found, in order − shuffled, paired by study seed: the mean, its 95 % interval by Student's t, "
@@ -77,9 +77,14 @@ def _claim(family: Family) -> str:
         own = [one for one in family.worths if one.verdict == verdict]
         if own:
             amounts = sorted(abs(one.test.middle) for one in own)
-            much = f" ({amounts[0]:.3f} … {amounts[-1]:.3f} of accuracy)" if verdict else ""
+            much = f" ({_range(amounts)} of accuracy)" if verdict else ""
             said.append(f"{words} within {', '.join(size(one.size) for one in own)} parameters{much}")
     return f"- {name}: {'; '.join(said) or 'not confirmed'}."
+
+
+def _range(amounts: Sequence[float]) -> str:
+    """`0.047`, or `0.215 … 0.296`."""
+    return " … ".join(dict.fromkeys(f"{one:.3f}" for one in (amounts[0], amounts[-1])))
 
 
 def _noise(families: Sequence[Family]) -> str:
@@ -91,8 +96,8 @@ def _noise(families: Sequence[Family]) -> str:
     clear = sum(one.verdict != 0 for _, one in known)
     family, largest = max(known, key=lambda pair: abs(pair[1].test.middle))
     return (
-        f"- Noise: of {len(known)} differences of the families to which order cannot matter, {outside} have a 95 % interval of training that leaves out "
-        f"0, in {clear} of them all searches agree; the largest is {largest.test.middle:+.3f} ({NAMES[family.name]} within {size(largest.size)})."
+        f"- Noise: of {len(known)} differences of the families to which order cannot matter, {outside} have a 95 % interval of training that leaves out 0; "
+        f"significant: {clear}; the largest is {largest.test.middle:+.3f} ({NAMES[family.name]} within {size(largest.size)})."
     )
 
 
@@ -147,7 +152,7 @@ def _limits() -> str:
             "- The learning rate is a decision of every family; all have 200 to 20,000 parameters, the same trials, epochs and stopping rule. A token "
             "family spends more arithmetic on a parameter than the others.",
             "- The interval on test knows the noise of training, not that of searching; the one over searches knows both, from few seeds, and "
-            "is therefore wide. What is called lost or gained needs the first, and the sign of every search.",
+            "is therefore wide. What is called lost or gained needs both to leave out 0.",
             "- Many differences are looked at, each at 95 %: one in twenty may leave out 0 by chance. The families to which order cannot matter "
             "show how many do.",
             "- Candidates train together, eight at a time, which is one cause of differences in the last digits where a search was killed and gone on with.",
