@@ -42,6 +42,7 @@ def run_front(options: argparse.Namespace) -> int:
     from nas.experiment import open_search
     from nas.pareto.front import frontier
     from nas.pareto.latex import latex_table
+    from nas.pareto.near import retrained_note
     from nas.pareto.restated import restated
     from nas.pareto.spent import energy_spent, time_spent
     from nas.pareto.terminal import rungs_note
@@ -71,7 +72,8 @@ def run_front(options: argparse.Namespace) -> int:
         cost = time and f"time spent: {time}\n{energy_spent(record)}"
         timed = protocol_of(record.experiment)
         latency = timed and f"latency in ms: {timed}"
-        said = (picture(front) + front.table(columns()), cost, latency, rungs_note(record))
+        again = "" if options.objectives else retrained_note(front, found.confirmation())
+        said = (picture(front) + front.table(columns()), again, cost, latency, rungs_note(record))
         print("\n".join(filter(None, said)))
     return 0
 
@@ -79,6 +81,7 @@ def run_front(options: argparse.Namespace) -> int:
 def add_confirm(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("directory", type=Path, help="of the search")
     parser.add_argument("--seeds", type=int, metavar="N", help="how many (default: as the experiment says)")
+    parser.add_argument("--near", type=int, metavar="N", help="also retrain the N that missed the frontier by least")
     add_engine(parser)
     add_json(parser)
     parser.set_defaults(run=run_confirm)
@@ -88,7 +91,9 @@ def run_confirm(options: argparse.Namespace) -> int:
     from nas.experiment import confirm, open_search
 
     with watcher(options) as observer:
-        found = confirm(options.directory, seeds=options.seeds, engine=engine_of(options), observer=observer)
+        found = confirm(
+            options.directory, seeds=options.seeds, near=options.near, engine=engine_of(options), observer=observer
+        )
     if options.json:
         print_json(found.to_json())
     else:
@@ -98,6 +103,8 @@ def run_confirm(options: argparse.Namespace) -> int:
 
 def _print_confirmation(found: Confirmation, record: StudyRecord) -> None:
     """One line for each candidate: costs, then mean ± standard deviation of what was learned, on both splits."""
+    from nas.pareto.front import frontier
+    from nas.pareto.near import retrained_note
     from nas.pareto.sealed import sealed
     from nas.pareto.uncertainty import stability
     from nas.study.latency import LATENCY
@@ -108,11 +115,16 @@ def _print_confirmation(found: Confirmation, record: StudyRecord) -> None:
     splits: tuple[Split, ...] = ("validation", "test") if tested else ("validation",)
     columns = [(goal.name, split) for goal in learned for split in (splits if goal.is_learned else splits[-1:])]
     shares = stability(found, objectives, splits[-1])
+    front = frontier(record)
+    before = {trial.number for trial in front.members}
     header = ["trial", *(one.name for one in objectives if one.is_cost)]
     header += [name if name == LATENCY else f"{name} ({split})" for name, split in columns]
     rows = [[*header, "on the frontier", "failed"]]
     for one in found.candidates:
-        row = [str(one.number), *(f"{one.costs[known.name]:,}" for known in objectives if known.is_cost)]
+        row = [
+            ("" if one.number in before else "~") + str(one.number),
+            *(f"{one.costs[known.name]:,}" for known in objectives if known.is_cost),
+        ]
         row += [_spread(one, name, split) for name, split in columns]
         rows.append(
             [*row, f"{shares[one.number]:.0%}" if len(found.seeds) > 1 else DASH, str(len(one.failures) or DASH)]
@@ -123,6 +135,9 @@ def _print_confirmation(found: Confirmation, record: StudyRecord) -> None:
     said = "The test split was opened for this." if tested else "This task has no test split; these are its metrics."
     how = f"{len(found.seeds)} seeds each; mean ± standard deviation" if len(found.seeds) > 1 else "one seed each"
     print(f"\n{how}. {said}")
+    beside = "" if all(one.number in before for one in found.candidates) else "; ~ was not on the search's frontier"
+    if note := retrained_note(front, found):
+        print(f"{note}{beside}")
     for opened in sealed(record, found):
         order = "" if math.isnan(opened.tau) else f"; Kendall's tau of the two orders is {opened.tau:.2f}"
         how = "worse" if opened.drop.mean >= 0 else "better"

@@ -15,6 +15,7 @@ from nas.experiment.session import Search
 from nas.experiment.settings import CONFIRM_SEEDS, value_fault
 from nas.experiment.watching import Watcher
 from nas.pareto.confirmation import Confirmation, Confirmed, Retraining, write_confirmation
+from nas.pareto.near import near_members
 from nas.space import Architecture
 from nas.study.candidate import Candidate, Job, Outcome, Report
 from nas.study.directory import Lock
@@ -26,15 +27,21 @@ _TEST = "test_"
 
 
 def confirm(
-    directory: str | Path, *, seeds: int | None = None, engine: Any = None, observer: Watcher | None = None
+    directory: str | Path,
+    *,
+    seeds: int | None = None,
+    near: int | None = None,
+    engine: Any = None,
+    observer: Watcher | None = None,
 ) -> Confirmation:
-    """Train every frontier member again with `seeds` seeds that the search did not use, and measure it on the test split.
+    """Train every frontier member again, and those that missed the frontier by least, with `seeds` seeds that the search did not use, and measure it on the test split.
 
     Each training is written down as it ends; called again, only what is missing is trained.
 
     Args:
         directory: of the search.
         seeds: how many; None: as the experiment says.
+        near: how many near-members (see `nas.pareto.near`) are retrained too; None: as the experiment says, else none.
         engine: another engine than the search's.
         observer: told what happens.
     Raises:
@@ -47,10 +54,14 @@ def confirm(
     count = prepared.experiment.confirm.get("seeds", CONFIRM_SEEDS) if seeds is None else seeds
     if value_fault("confirm", {"seeds": count}):
         raise ExperimentError(f"confirm takes a number of seeds from 1, got {count!r}")
+    n_near = prepared.experiment.confirm.get("near", 0) if near is None else near
+    if value_fault("confirm", {"near": n_near}):
+        raise ExperimentError(f"confirm takes a number of near-members from 0, got {n_near!r}")
     driver = prepared.engine if engine is None else make_engine(engine)
     lock = Lock(found.directory)
     try:
-        plan = _Plan(found, found.front().members, count)
+        front = found.front()
+        plan = _Plan(found, (*front.members, *near_members(front, n_near)), count)
         prepared.evaluator.prepare()
         evaluator = replace(prepared.evaluator, test_reason="confirm")
         if observer is not None:

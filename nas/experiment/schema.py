@@ -110,7 +110,10 @@ def experiment_schema() -> dict[str, Any]:
             "confirm": {
                 "type": "object",
                 "additionalProperties": False,
-                "properties": {"seeds": {"type": "integer", "minimum": 1, "default": CONFIRM_SEEDS}},
+                "properties": {
+                    "seeds": {"type": "integer", "minimum": 1, "default": CONFIRM_SEEDS},
+                    "near": {"type": "integer", "minimum": 0, "default": 0},
+                },
             },
             "seed": {"type": "integer", "minimum": 0, "default": 0},
             "directory": {**text, "description": "Where results go, from where the command runs."},

@@ -44,7 +44,7 @@ class Experiment:
             worker or the search was killed; 0: one at each report.
         latency: `{batch: 1, warmup: 10, repeats: 30, threads: 1, device: cpu}`, or a part of it: how every candidate's latency is
             measured; None: it is only where an objective or a constraint is about `latency`, and then with these defaults.
-        confirm: `{seeds: 5}`, how the frontier is retrained.
+        confirm: `{seeds: 5, near: 0}`, how the frontier is retrained, and how many that missed it by least.
         seed: of everything that is drawn.
         directory: where results go, from where the command runs.
         storage: URL of a database for the record, such as `sqlite:///study.db`; None: a journal file in the directory.
@@ -273,8 +273,9 @@ def _url(value: Any) -> str:
 
 
 def _confirm(value: Any) -> str:
-    good = isinstance(value, Mapping) and set(value) <= {"seeds"} and not _whole(1)(value.get("seeds", CONFIRM_SEEDS))
-    return "" if good else f"is {{seeds: {CONFIRM_SEEDS}}}, with a whole number from 1"
+    good = isinstance(value, Mapping) and set(value) <= {"seeds", "near"}
+    good = good and not _whole(1)(value.get("seeds", CONFIRM_SEEDS)) and not _whole(0)(value.get("near", 0))
+    return "" if good else f"is {{seeds: {CONFIRM_SEEDS}, near: 0}}, whole numbers from 1 and from 0"
 
 
 def _latency(value: Any) -> str:

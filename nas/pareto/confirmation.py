@@ -1,7 +1,7 @@
 """What retraining a frontier with several seeds showed: the record, its file, and what may be concluded from it.
 
 A search picks the luckiest of many single trainings, so its frontier is too good to be true. `confirm` trains the members
-again with other seeds and, for the first time, looks at the test split; this module holds the result in `confirm.json`;
+and, where it is told to, those near them again with other seeds and, for the first time, looks at the test split; this module holds the result in `confirm.json`;
 `nas.pareto.uncertainty` and `nas.pareto.sealed` say what follows from it.
 """
 
@@ -122,7 +122,7 @@ class Confirmation:
         study: name of the study.
         task: name of the task.
         seeds: those that every candidate was to be trained with.
-        candidates: in the order of the frontier.
+        candidates: in the order of the frontier, then those near it, then those that were retrained before.
         budget: what each run could spend, such as `{"epochs": 30}`.
         environment: versions, commit, device, date: whatever tells where the numbers come from.
     """
@@ -137,6 +137,11 @@ class Confirmation:
     def candidate(self, number: int) -> Confirmed | None:
         """The candidate of trial `number`, or None if it was not retrained."""
         return next((one for one in self.candidates if one.number == number), None)
+
+    @property
+    def split(self) -> Split:
+        """The one to judge by: `test`, where the task has it."""
+        return "test" if any(run.test for one in self.candidates for run in one.runs) else "validation"
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values."""

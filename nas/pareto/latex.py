@@ -33,26 +33,28 @@ def escaped(text: str) -> str:
 def latex_table(front: Front, confirmation: Confirmation | None = None) -> str:
     """The members best first: family, objectives, and where they were retrained mean ± standard deviation on test.
 
-    The knee is set in italics. The table needs `\\usepackage{booktabs}`; caption and label are for the paper to give.
+    Below a line, others that were retrained. The knee is set in italics. The table needs `\\usepackage{booktabs}`; caption and
+    label are for the paper to give.
     """
     goals = front.record.objectives
     retrained = {one.number: one for one in confirmation.candidates} if confirmation is not None else {}
     tested = [g for g in goals if g.is_learned and any(one.values(g.name, "test") for one in retrained.values())]
     share = stability(confirmation, goals) if confirmation is not None and tested else {}
-    headings, columns = ["candidate"], [[_marked(front, trial, str(trial.number)) for trial in front.members]]
+    members = {trial.number for trial in front.members}
+    beside = [trial for trial in front.candidates if trial.number in retrained and trial.number not in members]
+    shown = [*front.members, *beside]
+    headings, columns = ["candidate"], [[_marked(front, trial, str(trial.number)) for trial in shown]]
     if front.decision is not None:
         headings.append(front.decision)
-        columns.append([escaped(front.family(trial)) for trial in front.members])
+        columns.append([escaped(front.family(trial)) for trial in shown])
     for i, goal in enumerate(goals):
         said = ", validation" if goal.is_learned and tested else ""
         headings.append(numbers.spoken(goal.name) + said)
-        cells = numbers.column([(trial.values or ())[i] for trial in front.members])
+        cells = numbers.column([(trial.values or ())[i] for trial in shown])
         columns.append([cell.replace(",", r"\,") for cell in cells])
     for goal in tested:
         headings.append(f"{numbers.spoken(goal.name)}, test")
-        spreads = [
-            retrained[t.number].spread(goal.name, "test") if t.number in retrained else None for t in front.members
-        ]
+        spreads = [retrained[t.number].spread(goal.name, "test") if t.number in retrained else None for t in shown]
         places = numbers.decimals([one.mean for one in spreads if one is not None and one.n])
         cells = []
         for one in spreads:
@@ -62,9 +64,10 @@ def latex_table(front: Front, confirmation: Confirmation | None = None) -> str:
         columns.append(cells)
     if share:
         headings.append("stays")
-        columns.append(
-            [f"{share[t.number]:.0%}".replace("%", r"\,\%") if t.number in share else "--" for t in front.members]
-        )
+        columns.append([f"{share[t.number]:.0%}".replace("%", r"\,\%") if t.number in share else "--" for t in shown])
+    rows = [" & ".join(row) + r" \\" for row in zip(*columns, strict=True)]
+    if beside:
+        rows.insert(len(front.members), "\\midrule")
     words = {"candidate": "r", front.decision: "l"}
     lines = [
         "% needs \\usepackage{booktabs}",
@@ -72,7 +75,7 @@ def latex_table(front: Front, confirmation: Confirmation | None = None) -> str:
         "\\toprule",
         " & ".join(map(escaped, headings)) + r" \\",
         "\\midrule",
-        *(" & ".join(row) + r" \\" for row in zip(*columns, strict=True)),
+        *rows,
         "\\bottomrule",
         "\\end{tabular}",
     ]

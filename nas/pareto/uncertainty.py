@@ -45,8 +45,7 @@ def drawn_means(samples: Sequence[geometry.Array], draws: int = DRAWS, seed: int
     found = np.empty((draws, len(samples), samples[0].shape[1] if samples else 0))
     for i, values in enumerate(samples):
         n = len(values)
-        # An average of equal numbers may differ from them in the last digit, and then dominate its equals.
-        mean = np.where(np.ptp(values, axis=0) == 0, values[0], values.mean(axis=0))
+        mean = _mean(values)
         found[:, i] = mean
         if n > 1:
             weights = rng.standard_normal((draws, n)) / np.sqrt(rng.chisquare(n - 1, size=(draws, 1)) * n)
@@ -83,6 +82,23 @@ def stability(
     for (one, _), count in zip(usable, np.atleast_1d(counts), strict=True):
         share[one.number] = float(count) / draws
     return share
+
+
+def confirmed_frontier(
+    confirmation: Confirmation, objectives: Sequence[Objective], split: Split = "test"
+) -> tuple[int, ...]:
+    """Numbers of the retrained candidates that no other one dominates by its means over seeds, in their order."""
+    usable = _usable(confirmation, objectives, split)
+    if not usable:
+        return ()
+    best = geometry.nondominated(np.array([_mean(values) for _, values in usable]))
+    return tuple(one.number for (one, _), kept in zip(usable, best, strict=True) if kept)
+
+
+def _mean(values: geometry.Array) -> geometry.Array:
+    """Of each column. An average of equal numbers may differ from them in the last digit, and then dominate its equals."""
+    found: geometry.Array = np.where(np.ptp(values, axis=0) == 0, values[0], values.mean(axis=0))
+    return found
 
 
 @dataclass(frozen=True)

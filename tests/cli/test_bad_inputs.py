@@ -125,6 +125,7 @@ CASES: dict[str, Case] = {
     "report_unwritable": Case("report run -o /proc/report.html"),
     "confirm_nothing": Case("confirm nowhere"),
     "confirm_no_seeds": Case("confirm run --seeds 0"),
+    "confirm_near_negative": Case("confirm run --near -1"),
     "confirm_of_failures": Case("confirm failed"),
     "confirm_engine_unknown": Case("confirm run --engine rai"),
     "export_nothing": Case("export nowhere --knee -o m.py"),

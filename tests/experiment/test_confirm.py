@@ -117,6 +117,34 @@ def test_a_member_that_was_overtaken_keeps_its_runs(tmp_path: Path) -> None:
     assert len(after.candidates[0].runs) == 1
 
 
+def test_those_near_the_frontier_are_retrained_too(tmp_path: Path) -> None:
+    search = nas.search(
+        write_space(tmp_path),
+        task=write_task(tmp_path),
+        objectives="maximize accuracy",
+        confirm={"seeds": 2, "near": 2},
+        trials=8,
+        directory=str(tmp_path / "run"),
+    )
+    ranked = sorted(search.record().trials, key=lambda one: -one.metrics["accuracy"])
+    found = nas.confirm(search.directory)
+    assert [one.number for one in found.candidates] == [one.number for one in ranked[:3]], "the nearest first"
+    assert all(len(one.runs) == 2 for one in found.candidates)
+    more = Watched()
+    found = nas.confirm(search.directory, near=3, observer=more)
+    assert {number for number, _ in more.trained} == {ranked[3].number}, "only what is missing"
+    idle = Watched()
+    assert timeless(nas.confirm(search.directory, near=0, observer=idle)).candidates[0] == timeless(found).candidates[0]
+    assert idle.trained == []
+    assert len((search.confirmation() or found).candidates) == 4, "fewer take nothing away"
+
+
+@pytest.mark.parametrize("near", [-1, True, 0.5])
+def test_near_members_are_a_number(search: Search, near: Any) -> None:
+    with pytest.raises(ExperimentError, match="confirm takes a number of near-members from 0, got"):
+        nas.confirm(search.directory, near=near)
+
+
 def test_the_test_part_is_opened_only_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     opened: list[str] = []
     unseal = SealedSplit.open

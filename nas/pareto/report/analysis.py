@@ -22,7 +22,7 @@ from nas.pareto.trends import LEAST, size_of, trends
 from nas.pareto.uncertainty import Band, frontier_band
 
 if TYPE_CHECKING:
-    from nas.pareto.confirmation import Confirmation, Split
+    from nas.pareto.confirmation import Confirmation
     from nas.pareto.front import Front
 
 MOST_TRENDS = 6
@@ -32,7 +32,7 @@ PREDICTABLE = 0.1
 
 def band_chart(front: Front, confirmation: Confirmation) -> str:
     """The confidence band of the retrained frontier, and its numbers as a table; nothing where there is none."""
-    split: Split = "test" if any(run.test for one in confirmation.candidates for run in one.runs) else "validation"
+    split = confirmation.split
     band = frontier_band(confirmation, front.record.objectives, split)
     if band is None or len(band.at) < 2:
         return ""

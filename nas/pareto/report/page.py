@@ -15,6 +15,7 @@ from nas.errors import ParetoError
 from nas.pareto import numbers, palette
 from nas.pareto.families import families
 from nas.pareto.front import Front, frontier
+from nas.pareto.near import retrained_note
 from nas.pareto.published import PublishedPoint
 from nas.pareto.report import analysis, sections
 from nas.pareto.report.data import DETAILED, Artifact, payload
@@ -145,6 +146,8 @@ def _confirmed(front: Front | None, confirmation: Confirmation | None) -> str:
     prose = _CONFIRMED.format(n=len(confirmation.seeds))
     parts = (sections.confirmed_table, analysis.band_chart, analysis.sealed_table)
     body = "".join(part(front, confirmation) for part in parts)
+    note = retrained_note(front, confirmation)
+    prose += f" <b>{escape(note)}.</b>" if note else ""
     return f'<section id="confirmed"><h2>Retrained</h2><p>{prose}</p>{body}</section>'
 
 

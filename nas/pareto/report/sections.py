@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from nas.pareto.front import Front
     from nas.study.records import StudyRecord, TrialRecord
 
+BESIDE = "not on the search's frontier"
 _GOOD = ("complete", "stopped", "running")
 
 
@@ -96,7 +97,7 @@ def confirmed_table(front: Front, confirmation: Confirmation) -> str:
     quality = [goal for goal in goals if goal.is_learned]
     timed = [goal for goal in goals if not goal.is_cost and not goal.is_learned]
     share = stability(confirmation, goals)
-    trials = {trial.number: trial for trial in front.record.trials}
+    trials, members = {trial.number: trial for trial in front.record.trials}, {one.number for one in front.members}
     headings = [head("candidate", True)] + ([head(front.decision)] if front.decision else [])
     headings += [head(numbers.spoken(goal.name), True) for goal in goals if goal.is_cost]
     headings += [head(f"{numbers.spoken(goal.name)}, {part}", True) for goal in timed for part in ("search", "again")]
@@ -108,7 +109,8 @@ def confirmed_table(front: Front, confirmation: Confirmation) -> str:
     rows = []
     for one in confirmation.candidates:
         trial = trials.get(one.number)
-        row = [opener(one.number)] + ([_family(front, trial) if trial else ""] if front.decision else [])
+        beside = "" if one.number in members else f' <i class="tag">{BESIDE}</i>'
+        row = [opener(one.number) + beside] + ([_family(front, trial) if trial else ""] if front.decision else [])
         row += [numbers.fixed(one.costs.get(goal.name), 0) for goal in goals if goal.is_cost]
         for goal in timed:
             searched, again = trial.metrics.get(goal.name) if trial else None, one.spread(goal.name, "test")
