@@ -138,7 +138,8 @@ class Family:
         """None where it is not confirmed or has nothing so small in one of the searches."""
         if not self.retrained:
             return None
-        test, gaps = difference(*(self.retrained[data] for data in DATA), size), self.gaps(size)
+        intact, shuffled = (self.retrained[data] for data in DATA)
+        test, gaps = difference(intact, shuffled, size), self.gaps(size)
         return Worth(size, test, paired_test(gaps), tuple(gaps)) if test is not None and gaps else None
 
     def gaps(self, size: float) -> list[float]:
