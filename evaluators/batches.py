@@ -25,7 +25,7 @@ class Batches:
         size: of a batch; what is left over at an epoch's end is left out.
         augment: as of a task.
         seed: of the orders.
-        device: that `part` is on.
+        device: that training runs on.
     """
 
     def __init__(
@@ -68,7 +68,8 @@ class Batches:
             inputs = part.inputs if self.augment is None else self.augment(part.inputs, self.order)
             shuffled = torch.randperm(n, generator=self.order, device=self.device)[: n - n % size]
             for chosen in torch.split(shuffled, together):
-                gathered = [torch.split(x.index_select(0, chosen), size) for x in (*inputs, part.targets)]
+                some = part.seen(tuple(x.index_select(0, chosen.to(x.device)) for x in inputs))
+                gathered = [torch.split(x, size) for x in (*some, part.targets.index_select(0, chosen))]
                 for *xs, target in zip(*gathered, strict=True):
                     self.taken += 1
                     yield tuple(xs), target

@@ -247,21 +247,20 @@ def validate(module: nn.Module, task: Task, members: int = 1, device: str = "cpu
 def _measured(module: nn.Module, part: Tensors, criterion: Criterion, scale: Tensor) -> dict[str, float]:
     """In float32 and in evaluation mode."""
     with torch.inference_mode():
-        return criterion.measure(predict(module, part.inputs), part.targets, scale)
+        return criterion.measure(predict(module, part), part.targets, scale)
 
 
 def _criterion(task: Task, members: int) -> Criterion:
     return task.criterion if members == 1 else Ensemble(task.criterion, members, task.kind == "classification")
 
 
-def predict(module: nn.Module, inputs: tuple[Tensor, ...]) -> Any:
+def predict(module: nn.Module, part: Tensors) -> Any:
     """What `module` returns for all samples, in evaluation mode and large batches; the mode is put back."""
     before = module.training
     module.eval()
     try:
         with torch.inference_mode():
-            batches = zip(*(torch.split(x, EVALUATION_BATCH) for x in inputs), strict=True)
-            outputs = [module(*batch) for batch in batches]
+            outputs = [module(*batch) for batch in part.slices(EVALUATION_BATCH)]
             if isinstance(outputs[0], Tensor):
                 return torch.cat(outputs)
             return tuple(torch.cat(parts) for parts in zip(*outputs, strict=True))

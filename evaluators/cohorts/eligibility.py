@@ -25,6 +25,8 @@ def why_alone(job: Job, task: Task, device: str) -> str:
     Raises: ExperimentError: the recipe is wrong.
     """
     graph: Graph | None = job.graph
+    if task.streams:
+        return "its data are read from files while it trains"
     if graph is None:
         return "its graph did not come with it"
     if job.members != 1:

@@ -67,12 +67,12 @@ def task_from_arrays(
     Raises: TaskError: lengths disagree, a number is missing or not finite, there are too few samples or classes, an option
         is out of range.
     """
-    _one_of("kind", kind, get_args(Kind), name)
-    _one_of("standardise", standardise, get_args(Standardise), name)
-    _one_of("missing", missing, get_args(Missing), name)
+    one_of("kind", kind, get_args(Kind), name)
+    one_of("standardise", standardise, get_args(Standardise), name)
+    one_of("missing", missing, get_args(Missing), name)
     listed = [inputs] if isinstance(inputs, np.ndarray) else list(inputs)
     gaps = missing == "mean"
-    arrays = [_numbers(np.asarray(array), f"input {number}", name, gaps) for number, array in enumerate(listed)]
+    arrays = [finite(np.asarray(array), f"input {number}", name, gaps) for number, array in enumerate(listed)]
     if not arrays and fields is None:
         raise TaskError(f"{name}: a task needs at least one input array")
     arrays = [array[:, None] if array.ndim == 1 else array for array in arrays]
@@ -86,12 +86,12 @@ def task_from_arrays(
         shapes = " and ".join(str(list(array.shape)) for array in arrays)
         raise TaskError(f"{name}: `features` names {len(features)} columns of one input, the inputs are {shapes}")
     codes, categories = (None, ()) if fields is None else coded(fields, len(targets), name)
-    kind = kind or _guessed(targets)
+    kind = kind or guessed_kind(targets)
     classes: tuple[str, ...] = ()
     if kind == "classification":
-        targets, classes = _indices(targets, name)
+        targets, classes = class_numbers(targets, name)
     else:
-        targets = _numbers(targets, "the target", name)
+        targets = finite(targets, "the target", name)
         targets = targets[:, None] if targets.ndim == 1 else targets
     parts = divide(
         len(targets),
@@ -146,7 +146,7 @@ def prepare(
         mode = standardise or ("columns" if array.ndim == 2 else "whole")
         centre = spread = None
         if mode != "none":
-            array, centre, spread = _standardised(array, train, mode == "columns")
+            array, centre, spread = rescaled(array, train, mode == "columns")
         scaled.append(array)
         done.append(Standardised(centre, spread, fill))
     if codes is not None:
@@ -159,7 +159,7 @@ def prepare(
             raise TaskError(
                 f"{name}: the target is {targets[train].flat[0]:g} for every training sample: nothing to learn"
             )
-        targets, mean, scale = _standardised(targets, train, targets.ndim == 2)
+        targets, mean, scale = rescaled(targets, train, targets.ndim == 2)
     whole = [array.astype(np.float32) for array in scaled]
     wanted = targets.astype(np.float32 if regression else np.int64)
     splits = {part: Split(tuple(a[where] for a in whole), wanted[where]) for part, where in parts.items()}
@@ -182,7 +182,7 @@ def _filled(array: Array, train: NDArray[np.int64]) -> tuple[Array, Array | None
     return np.where(gaps, means, array), means
 
 
-def _standardised(array: Array, train: NDArray[np.int64], columns: bool) -> tuple[Array, Array, Array]:
+def rescaled(array: Array, train: NDArray[np.int64], columns: bool) -> tuple[Array, Array, Array]:
     """Zero mean and unit spread over the training samples, and both as they were; what never varies only loses its mean."""
     axis = 0 if columns else None
     known = array[train].astype(np.float64)
@@ -192,7 +192,7 @@ def _standardised(array: Array, train: NDArray[np.int64], columns: bool) -> tupl
     return (array - mean) / spread, mean, spread
 
 
-def _numbers(array: Array, what: str, name: str, gaps: bool = False) -> Array:
+def finite(array: Array, what: str, name: str, gaps: bool = False) -> Array:
     """`array` as float64, all finite, or NaN where `gaps` are allowed."""
     if array.dtype.kind not in "buif":
         raise TaskError(f"{name}: {what} should hold numbers, got {array.dtype} such as {array.flat[0]!r}")
@@ -209,7 +209,7 @@ def _numbers(array: Array, what: str, name: str, gaps: bool = False) -> Array:
     return array
 
 
-def _guessed(targets: Array) -> Kind:
+def guessed_kind(targets: Array) -> Kind:
     if targets.dtype.kind in "USOb":
         return "classification"
     if targets.dtype.kind not in "ui" or targets.ndim != 1:
@@ -219,12 +219,12 @@ def _guessed(targets: Array) -> Kind:
     return "classification" if few else "regression"
 
 
-def _indices(targets: Array, name: str) -> tuple[NDArray[np.int64], tuple[str, ...]]:
+def class_numbers(targets: Array, name: str) -> tuple[NDArray[np.int64], tuple[str, ...]]:
     """Class numbers and the names of the classes: numbers in their order, text alphabetically."""
     if targets.ndim != 1:
         raise TaskError(f"{name}: classes are one per sample, got targets of shape {list(targets.shape)}")
     if targets.dtype.kind == "f":
-        _numbers(targets, "the target", name)
+        finite(targets, "the target", name)
     if targets.dtype.kind == "O":
         targets = targets.astype(str)
     values, numbers = np.unique(targets, return_inverse=True)
@@ -233,6 +233,6 @@ def _indices(targets: Array, name: str) -> tuple[NDArray[np.int64], tuple[str, .
     return numbers.astype(np.int64), tuple(map(str, values.tolist()))
 
 
-def _one_of(option: str, value: object, known: Sequence[str], name: str) -> None:
+def one_of(option: str, value: object, known: Sequence[str], name: str) -> None:
     if value is not None and value not in known:
         raise TaskError(f"{name}: `{option}` is one of {', '.join(known)}, got {value!r}{nearest(str(value), known)}")

@@ -12,6 +12,7 @@ import numpy as np
 from evaluators.tables import TABLES
 from evaluators.tasks.arrays import task_from_arrays
 from evaluators.tasks.csv_file import task_from_csv
+from evaluators.tasks.npy_folder import task_from_npy_folder
 from evaluators.tasks.npz_file import task_from_npz
 from evaluators.tasks.shipped import TASKS
 from evaluators.tasks.task import Task
@@ -56,6 +57,8 @@ def load_subject(
     if part:
         return _called(task_from_csv, {**options, "target": part[1:]}, f"task `{spec}`", _existing(base / file, spec))
     path = base / spec
+    if path.is_dir() and next(path.glob("*.npy"), None):
+        return _called(task_from_npy_folder, options, f"task `{spec}`", path)
     if path.suffix == ".py":
         raise TaskError(f"task `{spec}`: say which function makes it: `{spec}:make`")
     if path.suffix in READERS:

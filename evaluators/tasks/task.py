@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -28,9 +28,9 @@ Shape = tuple[int, ...]
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """One part of the data: `inputs`, each `(n, ...)` float32, and `targets`, `(n,)` int64 or `(n, ...)` float32."""
+    """One part of the data: `inputs`, each `(n, ...)` float32 or `Stored`, and `targets`, `(n,)` int64 or `(n, ...)` float32."""
 
-    inputs: tuple[Array, ...]
+    inputs: tuple[Any, ...]
     targets: Array
 
     def __len__(self) -> int:
@@ -108,13 +108,29 @@ class Data:
 
 @dataclass(frozen=True, eq=False)
 class Tensors:
-    """A part of the data as tensors that live on a device."""
+    """A part of the data as tensors, on a device unless inputs stay in their files.
+
+    Args:
+        inputs: as they are kept.
+        targets: on the device.
+        prepared: makes of some samples' inputs, as they are kept, what a model sees, on the device; None: they are that already.
+    """
 
     inputs: tuple[Tensor, ...]
     targets: Tensor
+    prepared: Callable[[tuple[Tensor, ...]], tuple[Tensor, ...]] | None = None
 
     def __len__(self) -> int:
         return len(self.targets)
+
+    def seen(self, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        """Some samples' inputs as a model sees them."""
+        return inputs if self.prepared is None else self.prepared(inputs)
+
+    def slices(self, size: int) -> Iterator[tuple[Tensor, ...]]:
+        """All inputs as a model sees them, so many samples at a time."""
+        for start in range(0, len(self), size):
+            yield self.seen(tuple(x[start : start + size] for x in self.inputs))
 
 
 @dataclass(frozen=True, eq=False)
@@ -152,6 +168,7 @@ class Task:
         features: names of the columns of the only input.
         fields: the columns of the last input, which holds codes as whole numbers; empty: no input holds codes.
         source: where the data come from, for people.
+        streams: inputs of the splits are `Stored`: they stay in their files, and are read batch by batch.
     """
 
     name: str
@@ -166,6 +183,7 @@ class Task:
     features: tuple[str, ...] = ()
     fields: tuple[Field, ...] = ()
     source: str = ""
+    streams: bool = False
 
     @property
     def metrics(self) -> Mapping[str, Direction]:
@@ -208,12 +226,19 @@ class Task:
         return self._residents[device]
 
     def tensors(self, split: Split, device: str = "cpu") -> Tensors:
-        """`split` as tensors on `device`, each input viewed as `(n, *shape)`."""
+        """`split` as tensors on `device`, each input viewed as `(n, *shape)`; inputs that are streamed stay in their files."""
         import torch
 
+        targets = torch.from_numpy(split.targets).to(device)
+        if self.streams:
+            from evaluators.tasks.stored import Prepared
+
+            kept = tuple(torch.from_numpy(array.opened()) for array in split.inputs)
+            return Tensors(kept, targets, Prepared(self.data.standardised, self.inputs, device))
         shapes = zip(split.inputs, self.inputs, strict=True)
-        inputs = tuple(torch.from_numpy(array.reshape(len(array), *shape)).to(device) for array, shape in shapes)
-        return Tensors(inputs, torch.from_numpy(split.targets).to(device))
+        return Tensors(
+            tuple(torch.from_numpy(array.reshape(len(array), *shape)).to(device) for array, shape in shapes), targets
+        )
 
     def reshaped(self, inputs: Sequence[Sequence[int]], outputs: Sequence[Sequence[int]]) -> Task:
         """The same task with samples viewed as `inputs` and model outputs accepted as `outputs`, of equal sizes.

@@ -21,10 +21,14 @@ def check_codes(space: Space, task: Task) -> None:
             position = _input_of(graph, node)
             if position is None:
                 continue
+            name = space.input_names[position]
+            if task.streams:
+                raise SpaceError(
+                    f"{space.file}: `embedding` reads `{name}`, and data that are read from files while training hold no codes"
+                )
             codes = task.data.train.inputs[position]
             vocabulary = node.arguments["vocabulary"]
             assert isinstance(vocabulary, int)
-            name = space.input_names[position]
             if (codes != codes.round()).any():
                 raise SpaceError(
                     f"{space.file}: `embedding` reads `{name}`, and the task has no codes there but numbers such as "

@@ -17,6 +17,7 @@ import pytest
 import torch
 
 from evaluators.tasks import Task, load_task, task_from_arrays
+from evaluators.tasks.task import Tensors
 from evaluators.training import predict, save_weights, train
 from nas.codegen import build
 from nas.errors import ExperimentError, TaskError, WorkFailed
@@ -248,9 +249,7 @@ def test_weights_reproduce_the_recorded_metrics(task: Task, tmp_path: Path) -> N
     module = build(MLP)
     module.load_state_dict(torch.load(path, weights_only=True))
     part = task.resident().validation
-    assert (predict(module, part.inputs).argmax(1) == part.targets).double().mean().item() == outcome.metrics[
-        "accuracy"
-    ]
+    assert (predict(module, part).argmax(1) == part.targets).double().mean().item() == outcome.metrics["accuracy"]
     stopped = tmp_path / "stopped.pt"
     drain(train(job(rungs=(1,)), task, weights=stopped), stop_at=1)
     assert not stopped.exists()
@@ -323,7 +322,7 @@ def test_predict_takes_large_inputs_several_outputs_and_restores_the_mode() -> N
 
     module = Two()
     x = torch.randn(2500, 3)
-    one, two = predict(module, (x,))
+    one, two = predict(module, Tensors((x,), torch.zeros(len(x))))
     assert torch.equal(one, x)
     assert torch.equal(two, x * 2)
     assert module.training
