@@ -39,6 +39,7 @@ from nas.experiment.settings import Experiment
 from nas.experiment.snapshot import snapshot
 from nas.pareto import geometry
 from nas.pareto.confirmation import read_confirmation, write_confirmation
+from nas.space import Space, space_from_text
 from nas.study.study import Study
 
 FOLDER = Path(__file__).parent.parent / "results" / "stopping-at-equal-time"
@@ -47,7 +48,9 @@ SEEDS = (1, 2, 3, 4, 5)
 CONFIRM_SEEDS = 3
 CHANCE = 0.1
 EPOCHS = 30  # of one candidate
-RECIPE = {"optimizer": "adamw", "lr": 5e-3, "schedule": "cosine"}
+RECIPE = {"optimizer": "adamw", "schedule": "cosine"}
+FIXED_RATE = 5e-3
+RATE = "  lr: {float: [3.0e-4, 1.0e-1], log: true}"  # as a decision of the space
 
 
 @dataclass(frozen=True)
@@ -114,35 +117,41 @@ class Run:
     members: list[Member]
 
 
-def run_missing(seeds: Sequence[int], work: Path, path: Path) -> None:
-    """Run every task and seed that is not in `path` yet, seeds outermost."""
+def run_missing(seeds: Sequence[int], work: Path, path: Path, fixed: bool = False) -> None:
+    """Run every task and seed that is not in `path` yet, seeds outermost; `fixed`: all candidates at one learning rate."""
     done = {(run.task, run.seed) for run in load(path)}
     for seed in seeds:
         for setting in SETTINGS:
             if (setting.task, seed) not in done:
-                runs = run_arms(setting, seed, work / setting.task / str(seed))
+                runs = run_arms(setting, seed, work / setting.task / str(seed), fixed)
                 with path.open("a", encoding="utf-8") as file:
                     file.writelines(json.dumps(asdict(run)) + "\n" for run in runs)
                 scores = ", ".join(f"{run.arm} {volume(run, setting):.4f} of {len(run.trials)}" for run in runs)
                 print(f"{setting.task} seed {seed}, {runs[0].seconds:.0f} s: {scores}", flush=True)
 
 
-def run_arms(setting: Setting, seed: int, work: Path) -> list[Run]:
+def run_arms(setting: Setting, seed: int, work: Path, fixed: bool) -> list[Run]:
     """All arms of one task and seed: first the one that says how long the others have, then the others; then the confirmations."""
     shutil.rmtree(work, ignore_errors=True)
-    trainings = Trainings(prepared(setting, WITHOUT, seed).evaluator, LOOKS)
+    trainings = Trainings(prepared(setting, WITHOUT, seed, fixed).evaluator, LOOKS)
     metered: dict[str, Metered] = {}
     for arm in ARMS:
         seconds = metered[WITHOUT].spent if metered else math.inf
         metered[arm] = Metered(trainings, seconds)
-        search(prepared(setting, arm, seed), work / arm, metered[arm])
+        search(prepared(setting, arm, seed, fixed), work / arm, metered[arm])
     seconds, made_by = round(metered[WITHOUT].spent, 3), commit()
     return [
         Run(setting.task, arm, seed, made_by, seconds, metered[arm].trials, confirmed(work / arm, work)) for arm in ARMS
     ]
 
 
-def prepared(setting: Setting, arm: str, seed: int) -> Prepared:
+def with_rates(space: str) -> Space:
+    """A shipped space whose candidates each have a learning rate of their own."""
+    text = Path(nas.load_space(space).file).read_text(encoding="utf-8")
+    return space_from_text(text.replace("\nchoose:\n", f"\nchoose:\n{RATE}\n", 1) + "\nrecipe:\n  lr: lr\n", space)
+
+
+def prepared(setting: Setting, arm: str, seed: int, fixed: bool) -> Prepared:
     """The settings of one search; other arms than the one without stopping may try ten times as many in their time."""
     return prepare(
         Experiment(
@@ -155,11 +164,12 @@ def prepared(setting: Setting, arm: str, seed: int) -> Prepared:
             stopping=ARMS[arm],
             trials=setting.trials if arm == WITHOUT else 10 * setting.trials,
             budget={"epochs": EPOCHS},
-            recipe={**RECIPE, "batch_size": setting.batch_size},
+            recipe={**RECIPE, "batch_size": setting.batch_size, **({"lr": FIXED_RATE} if fixed else {})},
             device="cpu",
             confirm={"seeds": CONFIRM_SEEDS},
             seed=seed,
-        )
+        ),
+        None if fixed else with_rates(setting.space),
     )
 
 
@@ -331,12 +341,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--report", action="store_true", help="run nothing")
     parser.add_argument("--seeds", type=int, nargs="+", default=SEEDS)
+    parser.add_argument(
+        "--fixed-rate", action="store_true", help="all candidates at one learning rate; give other --runs, too"
+    )
     parser.add_argument("--runs", type=Path, default=RUNS, help="the file with a line a run")
     parser.add_argument("--work", type=Path, default=Path("runs/stopping-at-equal-time"), help="for the searches")
     options = parser.parse_args()
     if not options.report:
         options.runs.parent.mkdir(parents=True, exist_ok=True)
-        run_missing(options.seeds, options.work, options.runs)
+        run_missing(options.seeds, options.work, options.runs, options.fixed_rate)
     runs = load(options.runs)
     print(tables(runs))
     draw(runs, options.runs.with_name(FIGURE.name))
