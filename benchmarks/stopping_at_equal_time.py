@@ -147,7 +147,7 @@ def run_arms(setting: Setting, seed: int, work: Path, fixed: bool) -> list[Run]:
 
 def with_rates(space: str) -> Space:
     """A shipped space whose candidates each have a learning rate of their own."""
-    text = Path(nas.load_space(space).file).read_text(encoding="utf-8")
+    text = nas.load_space(space).text
     return space_from_text(text.replace("\nchoose:\n", f"\nchoose:\n{RATE}\n", 1) + "\nrecipe:\n  lr: lr\n", space)
 
 
