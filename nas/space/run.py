@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
@@ -104,6 +105,7 @@ class Run:
             if domain is not self.domains[path] and not domain.contains(value):
                 raise Rejected(f"the shared decision `{path}` = {value} does not fit everywhere it is used")
         else:
+            path = sys.intern(path)  # every design that is kept has it; they share it
             value = self.decider.decide(path, domain)
             self.drawn[path] = value
             self.domains[path] = domain

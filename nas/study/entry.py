@@ -101,7 +101,9 @@ class Entry:
         names = asked["names"]
         return cls(
             candidate,
-            {names.get(path, path): value for path, value in candidate.genotype.items()},
+            {names.get(path, path): value for path, value in candidate.genotype.items()}
+            if names
+            else candidate.genotype,
             {name: domain_from_json(domain) for name, domain in asked["domains"].items()},
             tuple(PassedOver(**passed) for passed in asked["passed_over"]),
             dict(asked["counts"]),

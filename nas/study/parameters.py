@@ -38,8 +38,10 @@ class Parameters:
         return {self.name(path, domains[path]): value for path, value in genotype.items()}
 
 
-def genotype_of(values: Mapping[str, Value]) -> dict[str, Value]:
-    """What `Parameters.named` was given: names turned back into paths."""
+def genotype_of(values: dict[str, Value]) -> dict[str, Value]:
+    """What `Parameters.named` was given: names turned back into paths; `values` itself where they are the same."""
+    if not any("@" in name for name in values):
+        return values
     return {name.partition("@")[0]: value for name, value in values.items()}
 
 

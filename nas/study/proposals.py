@@ -75,8 +75,9 @@ class Proposals:
         self, space: Space, goal: Goal, sampler: Sampler, mirror: Mirror, recipe: Mapping[str, Any], seed: int
     ) -> None:
         self._space, self._goal, self._sampler, self._mirror = space, goal, sampler, mirror
-        self._recipe, self._seed = recipe, seed
-        self._known: dict[str, int] = {}
+        self._recipe, self._seed = dict(recipe), seed
+        self._recipes: dict[str, dict[str, Any]] = {}  # all that differ, by their texts
+        self._known: dict[str, dict[str, int]] = {}  # text of a recipe → digest → candidate
         self._tried_seeds: set[str] = set()
         self._n_names = 0  # parameters that the record knows
         self._enumeration: Iterator[Architecture] | None = None
@@ -84,18 +85,21 @@ class Proposals:
         self.exhausted: str | None = None
 
     def recipe(self, architecture: Architecture) -> dict[str, Any]:
-        """The effective recipe: the study's, overridden by the space's."""
-        return {**self._recipe, **architecture.recipe}
+        """The effective recipe: the study's, overridden by the space's. Equal ones are one, for every candidate keeps its own."""
+        if not architecture.recipe:
+            return self._recipe
+        recipe = {**self._recipe, **architecture.recipe}
+        return self._recipes.setdefault(_text(recipe), recipe)
 
     def remember(self, number: int, digest: str, recipe: Mapping[str, Any], origin: str) -> None:
         """Candidate `number` is trained or being trained: not again."""
-        self._known[_key(digest, recipe)] = number
+        self._known.setdefault(_text(recipe), {})[digest] = number
         self._n_names = len(self._mirror.parameters.domains)
         self._tried_seeds.add(origin)
 
     def known(self, digest: str, recipe: Mapping[str, Any]) -> int | None:
         """The candidate that is this architecture under this recipe."""
-        return self._known.get(_key(digest, recipe))
+        return self._known.get(_text(recipe), {}).get(digest)
 
     def pass_over(self, passed: PassedOver) -> None:
         """Tell the mirror of a proposal that was passed over; also when the record is read back."""
@@ -225,7 +229,8 @@ class Proposals:
 
     def _why_exhausted(self, search: _Search) -> str:
         if self._all_enumerated:
-            return f"the space is exhausted: all different designs that are allowed were asked for, {len(self._known):,} in all"
+            known = sum(map(len, self._known.values()))
+            return f"the space is exhausted: all different designs that are allowed were asked for, {known:,} in all"
         tried = sum(search.counts.values())
         return f"the space seems exhausted: the last {tried:,} designs tried were all refused or known already"
 
@@ -241,5 +246,5 @@ def order_of(seed: int) -> int:
     return seed_of(seed, 0, "order")
 
 
-def _key(digest: str, recipe: Mapping[str, Any]) -> str:
-    return digest + json.dumps(recipe, sort_keys=True)
+def _text(recipe: Mapping[str, Any]) -> str:
+    return json.dumps(recipe, sort_keys=True)

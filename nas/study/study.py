@@ -309,9 +309,10 @@ class Study:
         if found is None:
             return None
         design = found.architecture
+        genotype = dict(design.genotype)
         candidate = Candidate(
             number=number,
-            genotype=dict(design.genotype),
+            genotype=genotype,
             digest=design.digest,
             costs=design.costs.as_dict(),
             recipe=self._knowledge.proposals.recipe(design),
@@ -320,7 +321,8 @@ class Study:
             solved=dict(design.solved),
             architecture=design,
         )
-        self._ledger.add(Entry(candidate, found.values, found.domains, found.passed_over, found.counts))
+        values = genotype if found.values == genotype else found.values  # as a rule they are equal: keep them once
+        self._ledger.add(Entry(candidate, values, found.domains, found.passed_over, found.counts))
         return candidate
 
     def _carry_over(self, place: Path) -> None:

@@ -102,6 +102,28 @@ def test_graphs_of_what_was_told_are_let_go(tmp_path: Path) -> None:
         assert graph() is None
 
 
+def test_what_candidates_have_in_common_is_kept_once(tmp_path: Path) -> None:
+    text = """\
+space: common
+inputs: {x: [features]}
+outputs: [targets]
+choose:
+  width: {int: [2, 500]}
+  lr: {choice: [0.1, 0.2]}
+recipe: {lr: lr}
+model: return linear(relu(linear(x, width)), targets)
+"""
+    space = space_from_text(text, "common.yaml").bind([(8,)], [(3,)])
+    with create(tmp_path / "run", space, sampler="random", trials=20, recipe={"batch": 8}) as study:
+        run(study)
+        kept = [entry.candidate for entry in study._entries]
+        points = study._knowledge.mirror.points
+    assert len({id(one.recipe) for one in kept}) == 2
+    assert len({id(path) for one in kept for path in one.genotype}) == 2
+    for candidate, point in zip(kept, points, strict=True):
+        assert point.values is point.genotype is candidate.genotype
+
+
 def test_several_in_flight_told_in_any_order(tmp_path: Path) -> None:
     study = create(tmp_path, toys.conditional(), sampler={"name": "tpe", "startup": 4}, trials=40)
     flying: list[Candidate] = []
