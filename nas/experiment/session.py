@@ -26,6 +26,7 @@ from nas.study.records import StudyRecord, TrialRecord, read_study
 if TYPE_CHECKING:
     from nas.codegen import Exported, Preprocessing
     from nas.experiment.pruning import Pruned
+    from nas.graph.graph import Graph
     from nas.pareto.published import PublishedPoint
     from nas.pareto.report import Artifact
 
@@ -113,18 +114,24 @@ class Search:
         from nas.graph import draw
         from nas.pareto.report import Artifact, write_report
 
-        def artifact(trial: TrialRecord) -> Artifact | None:
+        def graph(trial: TrialRecord) -> Graph | None:
             try:
-                graph = self.architecture(trial).graph
+                return self.architecture(trial).graph
             except NasError:
                 return None
-            return Artifact(svg=draw.svg(graph), source=self.source(trial), text=draw.text(graph))
+
+        def artifact(trial: TrialRecord) -> Artifact | None:
+            found = graph(trial)
+            if found is None:
+                return None
+            return Artifact(svg=draw.svg(found), source=self.source(trial), text=draw.text(found))
 
         target = _with_folder(path) if path is not None else self.directory / REPORT
         return write_report(
             self.record(),
             target,
             artifacts=artifact,
+            graphs=graph,
             published=self.published(),
             confirmation=self.confirmation(),
             provenance=read_environment(self.directory),

@@ -20,9 +20,11 @@ from nas.pareto.published import PublishedPoint
 from nas.pareto.report import analysis, sections
 from nas.pareto.report.data import DETAILED, Artifact, payload
 from nas.pareto.report.elements import resource
+from nas.pareto.report.motifs import motifs_section
 from nas.pareto.trends import size_of
 
 if TYPE_CHECKING:
+    from nas.graph.graph import Graph
     from nas.pareto.confirmation import Confirmation
     from nas.study.records import StudyRecord, TrialRecord
 
@@ -34,6 +36,7 @@ def write_report(
     path: str | Path,
     *,
     artifacts: Callable[[TrialRecord], Artifact | None] = lambda trial: None,
+    graphs: Callable[[TrialRecord], Graph | None] = lambda trial: None,
     published: Sequence[PublishedPoint] = (),
     confirmation: Confirmation | None = None,
     provenance: Mapping[str, Any] | None = None,
@@ -47,6 +50,7 @@ def write_report(
     Args:
         artifacts: gives a candidate's drawing and source, or None; called for the frontier, the confirmed candidates and
             the nearest others, `n_detailed` in all (see `nas.pareto.report.data.detailed`).
+        graphs: gives a candidate's graph, or None; called for those whose motifs are counted.
         published: figures from papers, shown as such.
         confirmation: the retrained frontier, if there is one.
         provenance: versions, commit, date and the like, in the order to show.
@@ -56,7 +60,7 @@ def write_report(
     path = Path(path)
     try:
         path.write_text(
-            html(record, artifacts, published, confirmation, provenance or {}, n_detailed), encoding="utf-8"
+            html(record, artifacts, graphs, published, confirmation, provenance or {}, n_detailed), encoding="utf-8"
         )
     except OSError as error:
         raise ParetoError(f"cannot write {path}: {error.strerror}; check the folder and its permissions") from None
@@ -66,6 +70,7 @@ def write_report(
 def html(
     record: StudyRecord,
     artifacts: Callable[[TrialRecord], Artifact | None],
+    graphs: Callable[[TrialRecord], Graph | None],
     published: Sequence[PublishedPoint],
     confirmation: Confirmation | None,
     provenance: Mapping[str, Any],
@@ -88,6 +93,7 @@ def html(
         "families": _families(front, confirmation),
         "trends": analysis.trends_section(front) if front else "",
         "decisions": analysis.importance_section(front) if front else "",
+        "motifs": motifs_section(front, graphs) if front else "",
         "chance": analysis.control_section(front, confirmation) if front else "",
         "outcomes": sections.outcomes(record),
         "published": _published(published),
@@ -126,6 +132,7 @@ _SECTIONS = {
     "families": "Families",
     "trends": "Trends",
     "decisions": "Decisions",
+    "motifs": "Motifs",
     "progress": "Progress",
     "chance": "Against chance",
     "outcomes": "Outcomes",
