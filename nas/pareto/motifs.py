@@ -91,7 +91,7 @@ def motifs(front: Front, graph: Callable[[TrialRecord], Graph | None], seed: int
     trials = list(front.candidates)
     if len(trials) > MOST:
         trials = random.Random(seed).sample(trials, MOST)
-    known = [(trial, counted(found)) for trial in trials if (found := graph(trial)) is not None]
+    known = [(trial, counted(drawn)) for trial in trials if (drawn := graph(trial)) is not None]
     if len(known) < LEAST:
         return ()
     names, columns, have = _columns([counts for _, counts in known])
