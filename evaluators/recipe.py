@@ -33,7 +33,8 @@ class Recipe:
         final_lr: where `cosine`, `linear` and `coslog4` end, as a share of `lr`.
         clip: largest gradient norm; None: gradients are left alone.
         label_smoothing: of classification.
-        amp: `auto`: bfloat16 on a GPU that has it, in training; metrics are always measured in float32. `off`: float32.
+        amp: `bf16`: training in bfloat16 on a GPU that has it; metrics are always measured in float32. `auto`: so for candidates
+            that are large enough to gain by it (`evaluators.precision`). `off`: float32.
     """
 
     optimizer: Literal["adamw", "adam", "sgd"] = "adamw"
@@ -51,7 +52,7 @@ class Recipe:
     final_lr: float = 0.0
     clip: float | None = None
     label_smoothing: float = 0.0
-    amp: Literal["auto", "off"] = "auto"
+    amp: Literal["auto", "bf16", "off"] = "auto"
 
 
 # Setting → smallest and largest value and whether the largest itself is allowed.

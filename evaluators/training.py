@@ -18,6 +18,7 @@ from evaluators.checkpoint import Checkpoint, Saved, serialized, training_key, w
 from evaluators.failure import Diverged, OutOfTime, classify
 from evaluators.latency import latency
 from evaluators.optimizer import make_optimizer
+from evaluators.precision import is_half
 from evaluators.random_states import random_states, set_random_states
 from evaluators.randomness import Noise
 from evaluators.recipe import Recipe, check_recipe
@@ -210,7 +211,7 @@ class _Session:
                 summed = 0
 
     def _precision(self) -> contextlib.AbstractContextManager[object]:
-        if self.on_gpu and self.recipe.amp == "auto" and torch.cuda.is_bf16_supported():
+        if is_half(self.job, self.recipe, self.device):
             return torch.autocast("cuda", torch.bfloat16)
         return contextlib.nullcontext()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 
 from evaluators.cohorts.estimates import step_bytes
+from evaluators.precision import is_half
 from evaluators.recipe import check_recipe
 from evaluators.tasks.task import Task
 from nas.graph.graph import Graph
@@ -41,14 +42,11 @@ def why_alone(job: Job, task: Task, device: str) -> str:
     ]
     if noisy:
         return f"`{noisy[0]}` may draw numbers of its own"
-    touched = step_bytes(graph, check_recipe(job.recipe).batch_size)
+    recipe = check_recipe(job.recipe)
+    touched = step_bytes(graph, recipe.batch_size)
     if torch.device(device).type == "cpu" and touched > LARGE_BYTES:
         return "it is so large that company does not make it faster"
-    if (
-        torch.device(device).type == "cuda"
-        and job.recipe.get("amp", "auto") != "off"
-        and torch.cuda.is_bf16_supported()
-    ):
+    if is_half(job, recipe, device):
         return "it trains in bfloat16; `amp: off` lets it join"
     if not any(TABLE[node.op].weights(tuple(graph.nodes[i].type for i in node.inputs), dict(node.attrs))
                for node in graph.nodes if node.op in TABLE):  # fmt: skip

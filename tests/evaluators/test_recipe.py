@@ -45,7 +45,7 @@ def test_defaults_and_conversions() -> None:
         ({"warmup": 1}, "`warmup` is at least 0 and below 1, got 1"),
         ({"final_lr": 2}, "`final_lr` is at least 0 and at most 1, got 2"),
         ({"nesterov": 1}, "`nesterov` is true or false, got 1"),
-        ({"amp": True}, "`amp` is one of auto, off, got True"),
+        ({"amp": True}, "`amp` is one of auto, bf16, off, got True"),
         ({"lr_factors": 0.1}, '`lr_factors` maps names of weights to factors, such as {"[*].bias": 0.1}, got 0.1'),
         ({"lr_factors": [0.1]}, "`lr_factors` maps names of weights to factors"),
         ({"lr_factors": {1: 0.1}}, "`lr_factors` maps names of weights to factors"),
