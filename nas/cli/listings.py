@@ -94,7 +94,7 @@ def run_samplers(options: argparse.Namespace) -> int:
     print("\nSearchers of Ray Tune:\n")
     _print(theirs, False, names)
     print(
-        "\nYour own, or OptunaHub's, with --allow-code: my_package:MySampler, a class derived from optuna.samplers.BaseSampler"
+        "\nYour own, or OptunaHub's, with --allow-code: my_sampler.py:MySampler or my_package:MySampler, a class derived from optuna.samplers.BaseSampler"
     )
     print("\nWith settings, in an experiment file:\n  sampler: {name: nsga2, population: 50}")
     return 0

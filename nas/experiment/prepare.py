@@ -133,9 +133,18 @@ def located(experiment: Experiment, folder: Path) -> Experiment:
         experiment,
         space=experiment.space if experiment.space in shipped_spaces() else _absolute(experiment.space, folder),
         task={**experiment.task, "name": task} if isinstance(experiment.task, Mapping) else task,
+        sampler=_sampler_from(experiment.sampler, folder),
         storage=experiment.storage and _absolute_url(experiment.storage, folder),
         published=experiment.published and str((folder / experiment.published).resolve()),
     )
+
+
+def _sampler_from(sampler: Any, folder: Path) -> Any:
+    """The same sampler; a class in a Python file by the file's absolute path."""
+    if isinstance(sampler, Mapping):
+        return {**sampler, "name": _sampler_from(sampler.get("name"), folder)}
+    file, colon, name = sampler.rpartition(":") if isinstance(sampler, str) else ("", "", "")
+    return f"{_absolute(file, folder)}{colon}{name}" if file.endswith(".py") else sampler
 
 
 def _absolute(name: str, folder: Path) -> str:

@@ -176,6 +176,29 @@ def test_files_stand_beside_the_experiment_and_are_found_from_anywhere(
     assert (after.space, after.task, after.published) == (before.space, before.task, before.published)
 
 
+def test_a_sampler_in_a_file_beside_the_experiment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    write_task(home)
+    write_space(home)
+    (home / "my_sampler.py").write_text("import optuna\n\nclass Mine(optuna.samplers.RandomSampler):\n    pass\n")
+    (home / "mine.yaml").write_text(
+        "space: narrow.yaml\ntask: my_task.py:make\ntrials: 3\nbudget: {epochs: 1}\nsampler: my_sampler.py:Mine\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ExperimentError, match=r"this would run the Python file `.*my_sampler.py`; if you trust it"):
+        nas.search(experiment="home/mine.yaml")
+    nas.allow_code()
+    try:
+        search = nas.search(experiment="home/mine.yaml", directory=str(tmp_path / "run"))
+        monkeypatch.chdir(home)
+        assert len(nas.resume(tmp_path / "run", trials=5).record().trials) == 5
+        given = nas.search(experiment="mine.yaml", sampler={"name": "my_sampler.py:Mine"}, directory="given", trials=5)
+    finally:
+        nas.allow_code(False)
+    assert facts(given.record().trials) == facts(search.record().trials)
+
+
 def test_what_is_given_beside_a_file_starts_from_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "home").mkdir()
     write_space(tmp_path / "home")

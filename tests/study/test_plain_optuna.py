@@ -279,6 +279,7 @@ def test_a_sampler_of_ones_own_keeps_its_notes(tmp_path: Path) -> None:
         ("nothing_here:Sampler", "importing `nothing_here` fails with ModuleNotFoundError"),
         ("broken_samplers:Sampler", "importing `broken_samplers` fails with ZeroDivisionError"),
         ("own_samplers:Nobody", "`Nobody` in the module `own_samplers` is no class derived from optuna.samplers.BaseSampler"),
+        ("own_samplers:Countin", "is no class derived from optuna.samplers.BaseSampler; did you mean `Counting`"),
         ("own_samplers:Unwilling", "the sampler `own_samplers:Unwilling` cannot serve this search: RuntimeError: not today"),
     ],
 )  # fmt: skip
@@ -288,9 +289,27 @@ def test_what_cannot_be_used_is_told(settings: Any, message: str) -> None:
         make_sampler(settings, space, Goal.parse(GOAL, [], ["accuracy"]))
 
 
+@pytest.mark.usefixtures("own")
+def test_a_sampler_in_a_file(tmp_path: Path) -> None:
+    file, broken = tmp_path / "own_samplers.py", tmp_path / "broken_samplers.py"
+    with create(tmp_path / "run", toys.tiny(9), sampler={"name": f"{file}:Counting", "stride": 3}, trials=3) as study:
+        trials = run(study).record().trials
+    assert [trial.genotype["a"] for trial in trials] == [0, 3, 6]
+    file.write_text(f"{OWN}\nNobody = optuna.samplers.RandomSampler\n")
+    assert parse_sampler(f"{file}:Nobody"), "an edited file is run again"
+    with pytest.raises(ExperimentError, match=rf"`Unknown` in the file `{file}` is no class derived from"):
+        parse_sampler(f"{file}:Unknown")
+    with pytest.raises(ExperimentError, match=rf"{broken}:1\n  1 / 0\n  ZeroDivisionError: division by zero"):
+        parse_sampler(f"{broken}:Sampler")
+    with pytest.raises(ExperimentError, match=r"no file .*own_sampler.py; did you mean `own_samplers.py`"):
+        parse_sampler(f"{tmp_path / 'own_sampler.py'}:Counting")
+
+
 def test_code_of_ones_own_needs_permission() -> None:
     with pytest.raises(ExperimentError, match="this would run the Python module `own_samplers`; if you trust it"):
         parse_sampler("own_samplers:Counting")
+    with pytest.raises(ExperimentError, match=r"this would run the Python file `own_samplers.py`; if you trust it"):
+        parse_sampler("own_samplers.py:Counting")
 
 
 def test_names_are_those_of_optuna() -> None:

@@ -146,7 +146,7 @@ SAMPLERS: dict[str, SamplerEntry] = {
 
 
 def parse_sampler(settings: str | Mapping[str, Any]) -> tuple[SamplerEntry, dict[str, Any]]:
-    """`tpe`, `{name: nsga2, population: 50}`, `optuna:CmaEsSampler` or `my_package:MySampler`: the sampler and all its settings, defaults filled in.
+    """`tpe`, `{name: nsga2, population: 50}`, `optuna:CmaEsSampler`, `my_sampler.py:MySampler` or `my_package:MySampler`: the sampler and all its settings, defaults filled in.
 
     Raises: ExperimentError: an unknown sampler or setting, or a setting out of its range.
     """

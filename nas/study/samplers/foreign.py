@@ -1,4 +1,5 @@
-"""Any Optuna sampler as one of ours: `optuna:NSGAIISampler`, or a class of one's own or of OptunaHub's, `my_package:MySampler`.
+"""Any Optuna sampler as one of ours: `optuna:NSGAIISampler`, or a class of one's own or of OptunaHub's, `my_sampler.py:MySampler`
+or `my_package:MySampler`.
 
 The sampler is shown the mirror as an Optuna study, one trial after the other, in the order of Optuna itself: it is asked first
 and told then, so that it can keep notes in itself, in its study and in its trials. What it proposes is then a function of mirror and
@@ -18,7 +19,10 @@ import random
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from functools import lru_cache
+from pathlib import Path
 from random import Random
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -32,6 +36,7 @@ from nas.errors import ExperimentError, nearest
 from nas.space import Rejected
 from nas.space.domains import Domain
 from nas.space.operator_files import code_allowed
+from nas.space.python_file import run_file
 from nas.study.candidate import Value
 from nas.study.distributions import distribution, from_optuna, to_optuna
 from nas.study.mirror import Mirror, Point
@@ -52,7 +57,7 @@ def optuna_names() -> list[str]:
 
 
 def foreign_sampler(name: str) -> SamplerEntry:
-    """The sampler `optuna:CLASS` or `module:CLASS`.
+    """The sampler `optuna:CLASS`, `FILE.py:CLASS` or `module:CLASS`.
 
     Raises: ExperimentError: there is no such class, or it is no Optuna sampler; or it is not Optuna's own, and nobody has
         said that such code may be run.
@@ -76,22 +81,43 @@ def _optunas(name: str) -> type[BaseSampler]:
 
 
 def _imported(name: str) -> type[BaseSampler]:
-    module, _, attribute = name.partition(":")
+    place, _, attribute = name.rpartition(":")
+    what = "file" if place.endswith(".py") else "module"
     if not code_allowed():
         raise ExperimentError(
-            f"this would run the Python module `{module}`; if you trust it, say --allow-code, in Python nas.allow_code()"
+            f"this would run the Python {what} `{place}`; if you trust it, say --allow-code, in Python nas.allow_code()"
         )
+    module = _of_file(Path(place), name) if what == "file" else _of_module(place, name)
+    kind = getattr(module, attribute, None)
+    if not (isinstance(kind, type) and issubclass(kind, BaseSampler)):
+        kinds = [key for key, one in vars(module).items() if isinstance(one, type) and issubclass(one, BaseSampler)]
+        raise ExperimentError(
+            f"`{attribute}` in the {what} `{place}` is no class derived from optuna.samplers.BaseSampler"
+            + nearest(attribute, kinds)
+        )
+    return kind
+
+
+def _of_file(path: Path, name: str) -> ModuleType:
+    if not path.is_file():
+        beside = [one.name for one in path.parent.iterdir()] if path.parent.is_dir() else []
+        raise ExperimentError(f"sampler `{name}`: no file {path}{nearest(path.name, beside)}")
+    return _ran(path.resolve(), path.read_bytes())
+
+
+@lru_cache(maxsize=16)
+def _ran(path: Path, text: bytes) -> ModuleType:
+    """One text is run once, however often a search looks at its sampler."""
+    return run_file(path, "user_sampler_", ExperimentError)
+
+
+def _of_module(module: str, name: str) -> ModuleType:
     try:
-        kind = getattr(importlib.import_module(module), attribute, None)
+        return importlib.import_module(module)
     except Exception as problem:  # whatever the user's code raises
         raise ExperimentError(
             f"the sampler `{name}`: importing `{module}` fails with {type(problem).__name__}: {problem}"
         ) from None
-    if not (isinstance(kind, type) and issubclass(kind, BaseSampler)):
-        raise ExperimentError(
-            f"`{attribute}` in the module `{module}` is no class derived from optuna.samplers.BaseSampler"
-        )
-    return kind
 
 
 def _arguments(kind: type) -> dict[str, inspect.Parameter]:
