@@ -11,7 +11,6 @@ from nas.cli.options import add_json, print_json, write_text
 from nas.errors import ExperimentError
 
 if TYPE_CHECKING:
-    from nas.pareto.control import Control
     from nas.pareto.paired import Contest
     from nas.pareto.several import Several
 
@@ -35,12 +34,14 @@ def add_compare(parser: argparse.ArgumentParser) -> None:
 def run_compare(options: argparse.Namespace) -> int:
     from nas.pareto.restated import restated
     from nas.pareto.several import several
+    from nas.study.control import read_control
     from nas.study.records import read_study
 
     records = [read_study(directory) for directory in options.directories]
     if options.objectives:
         records = [restated(record, options.objectives) for record in records]
-    found = several(records, [str(directory) for directory in options.directories])
+    controls = [read_control(record) for record in records]
+    found = several(records, [str(directory) for directory in options.directories], controls)
     if options.output is not None:
         print(_written(found, options.output))
     elif options.json:
@@ -92,7 +93,7 @@ def _table(found: Several) -> str:
         if own := found.family_contests(arm):
             blocks.append(f"families of {arm.name}, paired by search:\n" + _contests(own))
     for label, controls in found.controls().items():
-        blocks += [_against_chance(label, control) for control in controls if control.random.n]
+        blocks += [f"{label}: {control}" for control in controls if control.random.n]
     reference = ", ".join(
         f"{one.name} {numbers.short(v)}" for one, v in zip(found.objectives, found.reference, strict=True)
     )
@@ -100,14 +101,6 @@ def _table(found: Several) -> str:
     if len(found.arms) > 1 and not tests:
         note += "\nno two arms have two study seeds in common, so no difference is tested"
     return "\n\n".join([*blocks, note])
-
-
-def _against_chance(label: str, control: Control) -> str:
-    left = f", {control.unfinished} more not trained to the end" if control.unfinished else ""
-    return (
-        f"{label}: {control.objective.name} {control.value:.4g} is {control.improvement:+.1%} against the average of "
-        f"{control.random.n} random candidates, {control.random.mean:.4g}{left}"
-    )
 
 
 def _contests(tests: tuple[Contest, ...]) -> str:

@@ -65,6 +65,7 @@ class Live:
         """How many evaluations there will be and were before, and where the frontier can be read."""
         self.total, self.before, self.record = total, done, record
         self.started_at = time.monotonic()
+        self.ended.clear()
 
     def started(self, candidate: Any, worker: int) -> None:
         params = candidate.costs.get("params", 0)

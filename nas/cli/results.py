@@ -40,6 +40,7 @@ def add_front(parser: argparse.ArgumentParser) -> None:
 
 def run_front(options: argparse.Namespace) -> int:
     from nas.experiment import open_search
+    from nas.pareto.control import random_control
     from nas.pareto.front import frontier
     from nas.pareto.latex import latex_table
     from nas.pareto.near import retrained_note
@@ -73,7 +74,9 @@ def run_front(options: argparse.Namespace) -> int:
         timed = protocol_of(record.experiment)
         latency = timed and f"latency in ms: {timed}"
         again = "" if options.objectives else retrained_note(front, found.confirmation())
-        said = (picture(front) + front.table(columns()), again, cost, latency, rungs_note(record))
+        held = [] if options.objectives else random_control(front, found.confirmation(), found.control())
+        chance = "\n".join(f"against chance: {one}" for one in held if one.is_enough)
+        said = (picture(front) + front.table(columns()), again, chance, cost, latency, rungs_note(record))
         print("\n".join(filter(None, said)))
     return 0
 

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from nas.study.records import StudyRecord
 
 
+CONTROL = "random architectures to hold the search against, trained to the end"
+
+
 def add_search(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("what", help="an experiment file, or a space together with --task")
     parser.add_argument("--task", help="a shipped task, data.csv:TARGET_COLUMN, data.npz or my_task.py:make")
@@ -23,6 +26,7 @@ def add_search(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--constraint", action="append", default=[], metavar="TEXT", help="such as 'macs <= 5e6'")
     parser.add_argument("--sampler", metavar="NAME", help="see `nas samplers`")
     parser.add_argument("--trials", type=int, metavar="N", help="unique candidates")
+    parser.add_argument("--control", type=int, metavar="N", help=CONTROL)
     add_limits(parser)
     parser.add_argument("--timeout-s", type=float, metavar="S", help="for one candidate; then it counts as timed out")
     parser.add_argument("--epochs", type=int, metavar="N", help="budget of one candidate")
@@ -49,6 +53,7 @@ def run_search(options: argparse.Namespace) -> int:
         "constraints": options.constraint or None,
         "sampler": options.sampler,
         "trials": options.trials,
+        "control": options.control,
         **limits_of(options),
         "timeout_s": options.timeout_s,
         "budget": None if options.epochs is None else {"epochs": options.epochs},
@@ -85,6 +90,7 @@ def run_search(options: argparse.Namespace) -> int:
 def add_resume(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("directory", type=Path, help="of the search")
     parser.add_argument("--trials", type=int, metavar="N", help="a new total of unique candidates")
+    parser.add_argument("--control", type=int, metavar="N", help=CONTROL)
     add_limits(parser)
     add_engine(parser)
     add_json(parser, "print the frontier as JSON at the end")
@@ -98,6 +104,7 @@ def run_resume(options: argparse.Namespace) -> int:
         found = resume(
             options.directory,
             trials=options.trials,
+            control=options.control,
             engine=engine_of(options),
             observer=observer,
             **limits_of(options),

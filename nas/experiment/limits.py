@@ -91,6 +91,16 @@ class Limited:
         self._n_counted = 0
         self._count()
 
+    @property
+    def out_of_time(self) -> bool:
+        """Whether the hours or the GPU-hours are used up; a hypervolume that was reached leaves time."""
+        hours = self._end is not None and time.monotonic() >= self._end
+        return hours or (self._gpu_hours is not None and self._spent >= self._gpu_hours)
+
+    def spend(self, seconds: float) -> None:
+        """Count seconds of trainings that are none of the study's candidates."""
+        self._seconds += seconds
+
     def ask(self) -> Candidate | None:
         if self._over():
             return None
@@ -128,11 +138,15 @@ class Limited:
             self._n_counted += 1
             self._add(self.study.trial(number))
 
+    @property
+    def _spent(self) -> float:
+        """GPU-hours."""
+        return self._seconds * self._gpus / 3600
+
     def _add(self, trial: TrialRecord) -> None:
         self._seconds += trial.seconds
-        spent = self._seconds * self._gpus / 3600
-        if self._gpu_hours is not None and spent >= self._gpu_hours:
-            self.reached = f"{spent:.3g} of {self._gpu_hours:g} GPU-hours are spent"
+        if self._gpu_hours is not None and self._spent >= self._gpu_hours:
+            self.reached = f"{self._spent:.3g} of {self._gpu_hours:g} GPU-hours are spent"
         if self._target is not None and trial.feasible and trial.values is not None:
             volume = self._target.add(trial.values)
             if volume >= self._target.volume:

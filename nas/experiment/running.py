@@ -10,6 +10,7 @@ from typing import Any
 from evaluators.engines import make_engine
 from evaluators.tasks import file_of
 from nas.errors import ExperimentError, StudyError
+from nas.experiment.controlling import ControlPlan
 from nas.experiment.environment import FILE as ENVIRONMENT
 from nas.experiment.environment import write_environment
 from nas.experiment.interruption import resumable
@@ -22,6 +23,7 @@ from nas.experiment.snapshot import EXPERIMENT, SPACE, read_text, snapshot
 from nas.experiment.watching import Watcher
 from nas.pareto.confirmation import FILE as CONFIRMATION
 from nas.space import Space
+from nas.study.control import FILE as CONTROL
 from nas.study.directory import JOURNAL, Lock, named, read_settings
 from nas.study.lineage import FILE as LINEAGE
 from nas.study.lineage import read_lineage
@@ -34,6 +36,7 @@ _OWN = (
     SPACE,
     ENVIRONMENT,
     CONFIRMATION,
+    CONTROL,
     REPORT,
     WEIGHTS,
     CHECKPOINTS,
@@ -84,19 +87,20 @@ def search(
     if lineage is not None and Path(lineage).resolve() == directory.resolve():
         raise ExperimentError(f"what {lineage} found cannot be carried over into itself; choose another directory")
     try_out(prepared)
-    observer = logged(prepared.experiment.log, observer)
+    watching = logged(prepared.experiment.log, observer)
     if fresh:
         _clear(directory)
     with _create(prepared, directory, lineage) as study:
         write_environment(directory)
         _carry_weights(directory)
-        return _run(study, prepared, directory, observer)
+        return _run(study, prepared, directory, watching, observer)
 
 
 def resume(
     directory: str | Path,
     *,
     trials: int | None = None,
+    control: int | None = None,
     engine: Any = None,
     observer: Watcher | None = None,
     **limits: Any,
@@ -106,6 +110,7 @@ def resume(
     Args:
         directory: of the search.
         trials: a new total of unique candidates; None: as before.
+        control: how many random architectures to hold the search against; None: as before.
         engine: another engine; None: as before.
         observer: told what happens.
         limits: `hours`, `gpu_hours`, `target_hypervolume` for this time, instead of those that the search began with.
@@ -118,7 +123,9 @@ def resume(
         if key not in LIMITS:
             raise ExperimentError(f"resume takes no `{key}`; of the settings, only {', '.join(LIMITS)} and `trials`")
     prepared = reopen(directory)
-    given = {key: value for key, value in limits.items() if value is not None}
+    if control is not None and value_fault("control", control):
+        raise ExperimentError(f"`control` {value_fault('control', control)}, got {control!r}")
+    given = {key: value for key, value in {**limits, "control": control}.items() if value is not None}
     prepared = replace(prepared, experiment=replace(prepared.experiment, **given))
     if engine is not None:
         prepared = replace(prepared, engine=make_engine(engine))
@@ -126,9 +133,9 @@ def resume(
         check_gpu_hours(prepared.experiment, prepared.engine)
     if trials is not None:
         _require_more(trials, directory)
-    observer = logged(prepared.experiment.log, observer)
+    watching = logged(prepared.experiment.log, observer)
     with Study.open(directory, prepared.space, trials=trials) as study:
-        return _run(study, prepared, directory, observer)
+        return _run(study, prepared, directory, watching, observer)
 
 
 def _settings(experiment: Experiment | str | Path | None, given: dict[str, Any]) -> Experiment:
@@ -241,7 +248,10 @@ def _clear(directory: Path) -> None:
         lock.release()
 
 
-def _run(study: Study, prepared: Prepared, directory: Path, observer: Watcher | None) -> Search:
+def _run(
+    study: Study, prepared: Prepared, directory: Path, watching: Watcher | None, observer: Watcher | None
+) -> Search:
+    """Search, then train the control. `watching` is told of candidates, and may log them; `observer` of the control."""
     prepared.evaluator.prepare()
     experiment, place = prepared.experiment, directory.resolve()
     evaluator = replace(
@@ -251,12 +261,28 @@ def _run(study: Study, prepared: Prepared, directory: Path, observer: Watcher | 
         checkpoint_s=experiment.checkpoint_s,
     )
     driven = Limited(study, experiment, gpus_per_worker(prepared.engine, experiment.device))
-    if observer is not None:
-        observer.began(study.settings.trials, study.n_finished, study.record)
+    if watching is not None:
+        watching.began(study.settings.trials, study.n_finished, study.record)
     with resumable(f"nas resume {directory}"):
-        prepared.engine.run(driven, evaluator, observer)
+        prepared.engine.run(driven, evaluator, watching)
         while driven.inherits():
-            prepared.engine.run(driven, evaluator, observer)
-    evaluator.forget(trial.number for trial in study.record().trials if trial.state != "running")
+            prepared.engine.run(driven, evaluator, watching)
+        evaluator.forget(trial.number for trial in study.record().trials if trial.state != "running")
+        left = _control(study, prepared, directory, driven, observer)
     early = f"{driven.reached}; go on with: nas resume {directory}" if driven.reached and not study.enough else ""
-    return Search(directory, study.exhausted or early)
+    return Search(directory, study.exhausted or early or left)
+
+
+def _control(study: Study, prepared: Prepared, directory: Path, driven: Limited, observer: Watcher | None) -> str:
+    """Train the control, where one is wanted and time is left; what there was no time for."""
+    wanted = prepared.experiment.control
+    if not wanted or not study.leads or driven.out_of_time:
+        return ""
+    plan = ControlPlan(Search(directory), wanted, lambda: driven.out_of_time, driven.spend)
+    if plan.todo and observer is not None:
+        observer.began(len(plan.todo), 0, None)
+    prepared.engine.run(plan, prepared.evaluator, observer)
+    n = len(plan.todo)
+    return (
+        f"{n} random candidates of the control are still to be trained; go on with: nas resume {directory}" if n else ""
+    )

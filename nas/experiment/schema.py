@@ -50,6 +50,12 @@ def experiment_schema() -> dict[str, Any]:
                 ],
             },
             "trials": {"type": "integer", "minimum": 1, "default": DEFAULT_TRIALS, "description": "Unique candidates."},
+            "control": {
+                "type": "integer",
+                "minimum": 0,
+                "default": 0,
+                "description": "Random architectures, trained to the end, that the search is held against.",
+            },
             "hours": {
                 "type": "number",
                 "exclusiveMinimum": 0,

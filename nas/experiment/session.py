@@ -20,6 +20,7 @@ from nas.pareto.confirmation import Confirmation, read_confirmation
 from nas.pareto.front import Front, frontier
 from nas.space import Architecture, Space
 from nas.study.candidate import Job, Outcome, Report
+from nas.study.control import read_control
 from nas.study.proposals import order_of
 from nas.study.records import StudyRecord, TrialRecord, read_study
 
@@ -71,6 +72,10 @@ class Search:
     def confirmation(self) -> Confirmation | None:
         """What `confirm` found; None before it ran."""
         return read_confirmation(self.directory)
+
+    def control(self) -> StudyRecord | None:
+        """The random candidates that the search is held against, as a study; None where it has no control."""
+        return read_control(self.record())
 
     @cached_property
     def prepared(self) -> Prepared:
@@ -134,6 +139,7 @@ class Search:
             graphs=graph,
             published=self.published(),
             confirmation=self.confirmation(),
+            control=self.control(),
             provenance=read_environment(self.directory),
         )
 

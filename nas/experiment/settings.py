@@ -32,6 +32,8 @@ class Experiment:
         sampler: a name (see `nas samplers`), or a mapping with `name` and its options.
         stopping: `none`, or `{rule: pareto-halving, rungs: [10, 30], eta: 3}`.
         trials: unique candidates.
+        control: random architectures that the search is held against, trained to the end once it is over; what chance
+            proposed in the search counts. 0: only that.
         hours: wall-clock after which nothing new is started; None: no limit.
         gpu_hours: spent by all candidates together (seconds of each × GPUs of a worker) after which nothing new is started.
         target_hypervolume: at which the search ends: a number, or `{volume: 1.2, reference: {accuracy: 0.5, params: 1e6}}`.
@@ -61,6 +63,7 @@ class Experiment:
     sampler: Any = "frontier"
     stopping: Any = "none"
     trials: int = DEFAULT_TRIALS
+    control: int = 0
     hours: float | None = None
     gpu_hours: float | None = None
     target_hypervolume: Any = None
@@ -308,6 +311,7 @@ _CHECKS: dict[str, Check] = {
     "sampler": _named,
     "stopping": _stopping,
     "trials": _whole(1),
+    "control": _whole(0),
     "hours": _positive,
     "gpu_hours": _positive,
     "target_hypervolume": _target,

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from nas.pareto.confirmation import Spread
+from nas.study.control import ORIGIN
 
 if TYPE_CHECKING:
     from nas.pareto.confirmation import Confirmation
@@ -15,8 +16,6 @@ if TYPE_CHECKING:
     from nas.study.objectives import Objective
     from nas.study.records import StudyRecord, TrialRecord
 
-ORIGIN = "random"
-"""Origin of candidates that chance proposed."""
 # Origins that say nothing of whether the search has begun to learn: the space's own seeds, and another study's results.
 _UNLEARNED = (ORIGIN, "seed:", "carried over from")
 ENOUGH = 8
@@ -47,9 +46,20 @@ class Control:
     @property
     def improvement(self) -> float:
         """(best − mean random)/|mean random|, turned so that positive is better; of the retrained mean where there is one."""
-        best = self.value if math.isnan(self.retrained) else self.retrained
-        gain = self.objective.loss(self.random.mean) - self.objective.loss(best)
+        gain = self.objective.loss(self.random.mean) - self.objective.loss(self.shown)
         return gain / abs(self.random.mean) if self.random.mean else math.nan
+
+    @property
+    def shown(self) -> float:
+        """The best candidate's value that counts: its mean when retrained, where it was."""
+        return self.value if math.isnan(self.retrained) else self.retrained
+
+    def __str__(self) -> str:
+        left = f", {self.unfinished} more not trained to the end" if self.unfinished else ""
+        return (
+            f"{self.objective.name} {self.shown:.4g} is {self.improvement:+.1%} against the average of "
+            f"{self.random.n} random candidates, {self.random.mean:.4g}{left}"
+        )
 
     @property
     def is_enough(self) -> bool:
@@ -64,15 +74,17 @@ def random_control(
 
     Args:
         confirmation: gives the best candidate's mean over seeds in place of its luckiest training.
-        control: a search with the sampler `random` in the same space, for the same task, with the same recipe and budget; by
-            default the study's own candidates `by_chance`.
+        control: random candidates of the same space, for the same task, with the same recipe and budget, as a study with the
+            sampler `random`: the study's own control, or another search. Where there is none or it is too small, those that the
+            study proposed `by_chance` are taken, if they are enough.
     Source: Yang, Esperança & Carlucci 2020, "NAS evaluation is frustratingly hard", eq. 1, who compare on test.
     """
-    chance = by_chance(control or front.record)
+    pools = [by_chance(one) for one in (control, front.record) if one is not None]
     found = []
     for at, objective in enumerate(front.record.objectives):
         if not objective.is_learned:
             continue
+        chance = next((pool for pool in pools if len(_finals(pool, objective)) >= ENOUGH), pools[0])
         values = _finals(chance, objective)
         best = min(front.candidates, key=lambda trial, at=at, goal=objective: goal.loss((trial.values or ())[at]))  # type: ignore[misc]
         again = confirmation.candidate(best.number) if confirmation is not None else None
@@ -112,6 +124,6 @@ def advice(controls: Sequence[Control]) -> str:
     if not lacking:
         return ""
     return (
-        f"{lacking[0].random.n} random candidates were trained to the end, {ENOUGH} are needed for a control: run the same "
-        "experiment with `sampler: random` and `stopping: none` in a directory of its own, and `nas compare` the two"
+        f"{lacking[0].random.n} random candidates were trained to the end, {ENOUGH} are needed for a control: "
+        f"`nas resume` with `--control {ENOUGH}` trains what is missing"
     )

@@ -50,11 +50,13 @@ class Several:
         fronts: of the searches, in the order given; at least one.
         labels: what each is called, all different.
         arms: in the order of their first searches.
+        drawn: the control of each, or None.
     """
 
     fronts: tuple[Front, ...]
     labels: tuple[str, ...]
     arms: tuple[Arm, ...]
+    drawn: tuple[StudyRecord | None, ...]
 
     @property
     def objectives(self) -> tuple[Objective, ...]:
@@ -119,12 +121,12 @@ class Several:
         return contests(measured)
 
     def controls(self) -> dict[str, tuple[Control, ...]]:
-        """Label → the search's best against the random candidates of the searches here that draw at random.
+        """Label → the search's best against its own control and the random candidates of the searches here that draw at random.
 
         Only searches in the same space with the same recipe and budget are a control; there may be none.
         """
         found = {}
-        for label, front in zip(self.labels, self.fronts, strict=True):
+        for label, front, own in zip(self.labels, self.fronts, self.drawn, strict=True):
             alike = [
                 other.record
                 for other in self.fronts
@@ -132,6 +134,7 @@ class Several:
                 and draws_at_random(other.record)
                 and _ground(other.record) == _ground(front.record)
             ]
+            alike += [] if own is None else [own]
             if alike and not draws_at_random(front.record):
                 pooled = replace(alike[0], trials=tuple(trial for record in alike for trial in record.trials))
                 found[label] = random_control(front, control=pooled)
@@ -179,12 +182,15 @@ class Several:
         return self.fronts[i].record.seed
 
 
-def several(records: Sequence[StudyRecord], labels: Sequence[str]) -> Several:
+def several(
+    records: Sequence[StudyRecord], labels: Sequence[str], controls: Sequence[StudyRecord | None] = ()
+) -> Several:
     """The searches of `records`, compared.
 
     Args:
         records: at least one.
         labels: what to call them, such as their directories.
+        controls: of each, where it has one; see `nas.study.control.read_control`.
     Raises: ParetoError: a search was given twice, they are for different tasks or objectives, or one has no frontier yet.
     """
     if not records:
@@ -209,7 +215,8 @@ def several(records: Sequence[StudyRecord], labels: Sequence[str]) -> Several:
             fronts.append(frontier(_reordered(record, first)))
         except ParetoError as problem:
             raise ParetoError(f"{label}: {problem}") from None
-    return Several(tuple(fronts), tuple(labels), _arms(records))
+    drawn = tuple(controls) or (None,) * len(records)
+    return Several(tuple(fronts), tuple(labels), _arms(records), drawn)
 
 
 def _reordered(record: StudyRecord, like: StudyRecord) -> StudyRecord:

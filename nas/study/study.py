@@ -277,6 +277,12 @@ class Study:
         return self.settings.trials is not None and len(self._entries) >= self.settings.trials
 
     @property
+    def leads(self) -> bool:
+        """Whether what one driver does for all of them is this one's: it has the first candidate."""
+        owner = self._entries[0].owner if self._entries else None
+        return owner is None or owner.place == directories.named(self.directory)
+
+    @property
     def exhausted(self) -> str | None:
         return self._knowledge.proposals.exhausted
 

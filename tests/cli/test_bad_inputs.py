@@ -105,6 +105,9 @@ CASES: dict[str, Case] = {
     "resume_nothing": Case("resume nowhere"),
     "resume_a_file": Case("resume narrow.yaml"),
     "resume_fewer_trials": Case("resume run --trials 2"),
+    "resume_control_negative": Case("resume run --control -1"),
+    "search_control_negative": Case("search narrow.yaml --task my_task.py:make --control -1"),
+    "report_control_damaged": Case("report run", {"run/control.json": "{"}),
     "resume_task_gone": Case("resume run", {"my_task.py": ""}),
     "resume_settings_edited": Case("resume run", {"run/experiment.yaml": "space: narrow\ntask: digits\ntrals: 3\n"}),
     "resume_space_edited": Case(

@@ -133,5 +133,7 @@ def test_repeats_count() -> None:
     rng = random.Random(3)
     design = next(one for one in (SPACE.sample(rng) for _ in range(200)) if one.genotype["depth"] == 3)
     counts = counted(design.graph)
-    assert sum(count for name, count in counts.items() if name.startswith("linear(")) == 7  # 4 layers, two depths but for the first
+    assert (
+        sum(count for name, count in counts.items() if name.startswith("linear(")) == 7
+    )  # 4 layers, two depths but for the first
     assert counts["linear(_)"] >= 1

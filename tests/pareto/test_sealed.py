@@ -114,8 +114,22 @@ def test_a_control_may_be_a_search_of_its_own(study_of: Callable[..., StudyRecor
     (none,) = random_control(front)
     assert none.random.n == 0
     assert math.isnan(none.improvement)
-    assert advice([none]).startswith(f"0 random candidates were trained to the end, {ENOUGH} are needed")
+    assert advice([none]) == (
+        f"0 random candidates were trained to the end, {ENOUGH} are needed for a control: `nas resume` with `--control {ENOUGH}` "
+        "trains what is missing"
+    )
     control = chance(study_of([(0.5, 10 + i) for i in range(ENOUGH)], goals), range(ENOUGH))
     (found,) = random_control(front, control=control)
     assert found.improvement == pytest.approx(0.8)
+    assert str(found) == f"accuracy 0.9 is +80.0% against the average of {ENOUGH} random candidates, 0.5"
     assert advice([found]) == ""
+
+
+def test_a_control_that_is_too_small_gives_way_to_what_chance_proposed(study_of: Callable[..., StudyRecord]) -> None:
+    goals = ["maximize accuracy", "minimize params"]
+    record = chance(study_of([(0.5, 10 + i) for i in range(ENOUGH)], goals), range(ENOUGH))
+    small = chance(study_of([(0.1, 10)], goals), [0])
+    (found,) = random_control(frontier(record), control=small)
+    assert (found.random.n, found.random.mean) == (ENOUGH, pytest.approx(0.5))
+    (neither,) = random_control(frontier(study_of([(0.9, 10)], goals)), control=small)
+    assert (neither.random.n, neither.random.mean) == (1, pytest.approx(0.1))

@@ -122,6 +122,15 @@ def test_a_random_search_is_the_control_of_the_others(two_arms: Several) -> None
     assert one.random.n >= ENOUGH
 
 
+def test_a_control_of_its_own_counts_too(families_of: Study) -> None:
+    first, other = families_of(40), repeat(families_of(40, seed=1), 1, budget={"epochs": 3})
+    drawn = repeat(families_of(40, seed=2), 2, sampler="random")
+    own = replace(drawn, trials=tuple(replace(trial, origin="random") for trial in drawn.trials))
+    found = several([first, other], ["a", "b"], [own, None]).controls()
+    assert found.keys() == {"a"}
+    assert found["a"][0].random.n >= ENOUGH
+
+
 def test_another_budget_is_no_control(families_of: Study) -> None:
     first = families_of(40)
     other = repeat(families_of(40, seed=1), 1, sampler="random", budget={"epochs": 3})
@@ -210,7 +219,7 @@ class Page(HTMLParser):
 
 
 def test_the_page_is_whole_and_harmless(two_arms: Several, tmp_path: Path) -> None:
-    hostile = Several(two_arms.fronts, ("<script>alert(1)</script>", *two_arms.labels[1:]), two_arms.arms)
+    hostile = replace(two_arms, labels=("<script>alert(1)</script>", *two_arms.labels[1:]))
     page = Page(write_comparison(hostile, tmp_path / "a.html").read_text())
     assert page.sections == ["attainment", "arms", "searches", "coverage", "families", "chance"]
     assert page.foreign == []

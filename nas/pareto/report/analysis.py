@@ -24,6 +24,7 @@ from nas.pareto.uncertainty import Band, frontier_band
 if TYPE_CHECKING:
     from nas.pareto.confirmation import Confirmation
     from nas.pareto.front import Front
+    from nas.study.records import StudyRecord
 
 MOST_TRENDS = 6
 PREDICTABLE = 0.1
@@ -250,9 +251,9 @@ def importance_section(front: Front) -> str:
     return f'<section id="decisions" class="decisions"><h2>Decisions</h2><p>{text}</p>{"".join(parts)}</section>'
 
 
-def control_section(front: Front, confirmation: Confirmation | None) -> str:
+def control_section(front: Front, confirmation: Confirmation | None, control: StudyRecord | None) -> str:
     """The best candidate against the average random one; how to get a control where there is none."""
-    found = random_control(front, confirmation)
+    found = random_control(front, confirmation, control)
     enough = [one for one in found if one.is_enough]
     if not found:
         return ""
@@ -275,10 +276,9 @@ def control_table(found: Sequence[tuple[str, Control]], first: str) -> str:
     headings += [head("random candidates", True), head("not trained to the end", True), head("improvement", True)]
     rows = []
     for cell, one in found:
-        value = one.value if math.isnan(one.retrained) else one.retrained
-        places = numbers.decimals([value, one.random.mean])
+        places = numbers.decimals([one.shown, one.random.mean])
         note = "" if math.isnan(one.retrained) else " <small>retrained</small>"
-        row = [cell, escape(numbers.spoken(one.objective.name)), numbers.fixed(value, places) + note]
+        row = [cell, escape(numbers.spoken(one.objective.name)), numbers.fixed(one.shown, places) + note]
         row += [spread(one.random, places), str(one.random.n), str(one.unfinished)]
         rows.append([*row, f"{one.improvement:+.1%}".replace("-", "−")])
     return table("Against chance", headings, rows)

@@ -39,6 +39,7 @@ def write_report(
     graphs: Callable[[TrialRecord], Graph | None] = lambda trial: None,
     published: Sequence[PublishedPoint] = (),
     confirmation: Confirmation | None = None,
+    control: StudyRecord | None = None,
     provenance: Mapping[str, Any] | None = None,
     n_detailed: int = DETAILED,
 ) -> Path:
@@ -53,6 +54,7 @@ def write_report(
         graphs: gives a candidate's graph, or None; called for those whose motifs are counted.
         published: figures from papers, shown as such.
         confirmation: the retrained frontier, if there is one.
+        control: random candidates to hold the best against, as `nas.study.control.read_control` gives them.
         provenance: versions, commit, date and the like, in the order to show.
         n_detailed: how many candidates carry graph and code.
     Raises: ParetoError: the file cannot be written.
@@ -60,7 +62,8 @@ def write_report(
     path = Path(path)
     try:
         path.write_text(
-            html(record, artifacts, graphs, published, confirmation, provenance or {}, n_detailed), encoding="utf-8"
+            html(record, artifacts, graphs, published, confirmation, control, provenance or {}, n_detailed),
+            encoding="utf-8",
         )
     except OSError as error:
         raise ParetoError(f"cannot write {path}: {error.strerror}; check the folder and its permissions") from None
@@ -73,6 +76,7 @@ def html(
     graphs: Callable[[TrialRecord], Graph | None],
     published: Sequence[PublishedPoint],
     confirmation: Confirmation | None,
+    control: StudyRecord | None,
     provenance: Mapping[str, Any],
     n_detailed: int,
 ) -> str:
@@ -94,7 +98,7 @@ def html(
         "trends": analysis.trends_section(front) if front else "",
         "decisions": analysis.importance_section(front) if front else "",
         "motifs": motifs_section(front, graphs) if front else "",
-        "chance": analysis.control_section(front, confirmation) if front else "",
+        "chance": analysis.control_section(front, confirmation, control) if front else "",
         "outcomes": sections.outcomes(record),
         "published": _published(published),
         "origin": sections.origin(record, provenance),
