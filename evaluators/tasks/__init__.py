@@ -2,7 +2,7 @@
 
 from evaluators.tasks.arrays import task_from_arrays
 from evaluators.tasks.criteria import Criterion, CrossEntropy, Reconstruction, SquaredError
-from evaluators.tasks.load import file_of, load_subject, load_task
+from evaluators.tasks.load import anchored, file_of, load_subject, load_task
 from evaluators.tasks.shipped import TASKS
 from evaluators.tasks.task import Data, Field, Resident, SealedSplit, Split, Standardised, Task, Tensors
 from evaluators.tasks.user_file import OwnEvaluator
@@ -22,6 +22,7 @@ __all__ = [
     "Standardised",
     "Task",
     "Tensors",
+    "anchored",
     "file_of",
     "load_subject",
     "load_task",

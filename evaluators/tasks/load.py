@@ -11,24 +11,36 @@ import numpy as np
 
 from evaluators.tables import TABLES
 from evaluators.tasks.arrays import task_from_arrays
-from evaluators.tasks.csv_file import task_from_csv
+from evaluators.tasks.hugging_face import task_from_hugging_face
+from evaluators.tasks.image_folder import task_from_image_folder
 from evaluators.tasks.npy_folder import task_from_npy_folder
 from evaluators.tasks.npz_file import task_from_npz
 from evaluators.tasks.shipped import TASKS
+from evaluators.tasks.table_file import task_from_table
 from evaluators.tasks.task import Task
+from evaluators.tasks.torchvision_set import task_from_torchvision
 from evaluators.tasks.user_file import OwnEvaluator, call_user
 from nas.errors import TaskError, nearest
 
 Made = TypeVar("Made")
 
-READERS: dict[str, Callable[..., Task]] = {".npz": task_from_npz, ".csv": task_from_csv}
+READERS: dict[str, Callable[..., Task]] = {
+    ".csv": task_from_table,
+    ".parquet": task_from_table,
+    ".npz": task_from_npz,
+}
+LIBRARIES: dict[str, Callable[..., Task]] = {"hf": task_from_hugging_face, "torchvision": task_from_torchvision}
+KINDS = (
+    "a .csv, .parquet or .npz file, a folder of images or of .npy files, hf:NAME, torchvision:NAME or FILE.py:FUNCTION"
+)
 
 
 def load_task(spec: str, options: Mapping[str, Any] | None = None, folder: Path | str | None = None) -> Task:
     """The task that `spec` names.
 
     Args:
-        spec: a name in `TASKS` or `TABLES`, a `.csv` or `.npz` file, `FILE.csv:TARGET_COLUMN`, or `FILE.py:FUNCTION`.
+        spec: a name in `TASKS` or `TABLES`; a `.csv`, `.parquet` or `.npz` file; `FILE.csv:TARGET_COLUMN`; a folder of
+            images or of `.npy` files; `hf:NAME`, `torchvision:NAME`; or `FILE.py:FUNCTION`.
         options: of that kind of task, such as `target` of a CSV file or `validation` of any.
         folder: that relative paths start from; None: the working folder.
     Raises: TaskError: there is no such task, an option is unknown, or the data cannot be used.
@@ -45,41 +57,70 @@ def load_subject(
     """As `load_task`; a user's function may also return an object that evaluates by itself."""
     options = dict(options or {})
     if not isinstance(spec, str):
-        raise TaskError(f"a task is a name, a .csv or .npz file, or FILE.py:FUNCTION, got {_brief(spec)}")
+        raise TaskError(f"a task is a name, {KINDS}, got {_brief(spec)}")
+    what = f"task `{spec}`"
     if spec in TASKS:
-        return _called(TASKS[spec].make, options, f"task `{spec}`")
+        return _called(TASKS[spec].make, options, what)
     if spec in TABLES:
-        return _called(TABLES[spec].make, options, f"task `{spec}`")
+        return _called(TABLES[spec].make, options, what)
     base = Path(folder) if folder is not None else Path()
-    file, part = file_of(spec)
+    library, file, part = file_of(spec)
+    if library:
+        return _called(LIBRARIES[library[:-1]], options, what, file, base)
     if part and file.endswith(".py"):
         return _made(_existing(base / file, spec), part[1:], options)
     if part:
-        return _called(task_from_csv, {**options, "target": part[1:]}, f"task `{spec}`", _existing(base / file, spec))
+        return _called(task_from_table, {**options, "target": part[1:]}, what, _existing(base / file, spec))
     path = base / spec
-    if path.is_dir() and next(path.glob("*.npy"), None):
-        return _called(task_from_npy_folder, options, f"task `{spec}`", path)
     if path.suffix == ".py":
-        raise TaskError(f"task `{spec}`: say which function makes it: `{spec}:make`")
+        raise TaskError(f"{what}: say which function makes it: `{spec}:make`")
     if path.suffix in READERS:
-        reader = READERS[path.suffix]
-        return _called(reader, options, f"task `{spec}`", _existing(path, spec))
+        return _called(READERS[path.suffix], options, what, _existing(path, spec))
+    if path.is_dir():
+        return _called(_folder_reader(path), options, what, path.resolve())
     if path.suffix or "\\" in spec or path.exists():
-        raise TaskError(f"task `{spec}`: a data file ends in .csv or .npz{nearest(spec, TASKS)}")
+        raise TaskError(f"{what}: a data file ends in .csv, .parquet or .npz{nearest(spec, TASKS)}")
     raise TaskError(
-        f"no task is called `{spec}`{nearest(spec, (*TASKS, *TABLES))}; there are {', '.join((*TASKS, *TABLES))}, or give a .csv or .npz file "
-        "or FILE.py:FUNCTION"
+        f"no task is called `{spec}`{nearest(spec, (*TASKS, *TABLES))}; there are {', '.join((*TASKS, *TABLES))}, or give "
+        f"{KINDS}"
     )
 
 
-def file_of(spec: str) -> tuple[str, str]:
-    """A task's file, and what follows it: a function's name after a `.py`, a column's after a `.csv`.
+def _folder_reader(path: Path) -> Callable[..., Task]:
+    return task_from_npy_folder if next(path.glob("*.npy"), None) else task_from_image_folder
+
+
+def file_of(spec: str) -> tuple[str, str, str]:
+    """A task's file, what stands before it, a library's name, and what follows it: a function's name, or a column's.
 
     >>> file_of("my_task.py:make"), file_of("data.csv:price"), file_of("mnist1d")
-    (('my_task.py', ':make'), ('data.csv', ':price'), ('mnist1d', ''))
+    (('', 'my_task.py', ':make'), ('', 'data.csv', ':price'), ('', 'mnist1d', ''))
+    >>> file_of("hf:imdb"), file_of("torchvision:CIFAR10")
+    (('hf:', 'imdb', ''), ('torchvision:', 'CIFAR10', ''))
     """
+    library, colon, name = spec.partition(":")
+    if colon and library in LIBRARIES:
+        return library + colon, name, ""
     file, colon, part = spec.rpartition(":")
-    return (file, colon + part) if file.endswith((".py", ".csv")) else (spec, "")
+    return ("", file, colon + part) if file.endswith((".py", ".csv", ".parquet")) else ("", spec, "")
+
+
+def anchored(spec: str, options: Mapping[str, Any], folder: Path) -> tuple[str, dict[str, Any]]:
+    """The same task by absolute paths, for a process that works elsewhere; a name that nothing has from `folder` on stays."""
+    if spec in TASKS or spec in TABLES:
+        return spec, dict(options)
+    library, file, part = file_of(spec)
+    if library == "torchvision:":
+        root = options.get("root", "data")
+        return spec, {
+            **options,
+            "root": str((folder / Path(root).expanduser()).resolve()) if isinstance(root, str) else root,
+        }
+    try:
+        path = (folder / file).resolve() if file and (folder / file).exists() else file
+    except (OSError, ValueError):  # a name that no file can have
+        path = file
+    return f"{library}{path}{part}", dict(options)
 
 
 def _brief(value: object) -> str:
@@ -89,6 +130,8 @@ def _brief(value: object) -> str:
 
 
 def _existing(path: Path, spec: str) -> Path:
+    if path.is_dir():
+        raise TaskError(f"task `{spec}`: {path} is a folder, and a file is needed")
     if not path.is_file():
         beside = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
         raise TaskError(f"task `{spec}`: no file {path}{nearest(path.name, beside)}")

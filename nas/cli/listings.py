@@ -54,7 +54,9 @@ def run_tasks(options: argparse.Namespace) -> int:
     _print({name: (doc,) for name, doc in docs.items()}, options.json, ("doc",))
     if not options.json:
         print(
-            "\nYour own: data.csv:TARGET_COLUMN, data.npz, or my_task.py:make; with options, in an experiment file:\n  task: {name: data.csv, target: price, categorical: [colour], missing: mean}"
+            "\nYour own: data.csv:TARGET_COLUMN or data.parquet:TARGET_COLUMN, data.npz, a folder of images or of .npy files, hf:NAME,\n"
+            "torchvision:NAME, or my_task.py:make; with options, in an experiment file:\n"
+            "  task: {name: data.csv, target: price, categorical: [colour], missing: mean}"
         )
     return 0
 

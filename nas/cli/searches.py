@@ -21,7 +21,10 @@ CONTROL = "random architectures to hold the search against, trained to the end"
 
 def add_search(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("what", help="an experiment file, or a space together with --task")
-    parser.add_argument("--task", help="a shipped task, data.csv:TARGET_COLUMN, data.npz or my_task.py:make")
+    parser.add_argument(
+        "--task",
+        help="a shipped task, data.csv:TARGET_COLUMN, data.parquet:TARGET_COLUMN, data.npz, a folder of images, hf:NAME, torchvision:NAME or my_task.py:make",
+    )
     parser.add_argument("--objective", action="append", default=[], metavar="TEXT", help="such as 'minimize params'")
     parser.add_argument("--constraint", action="append", default=[], metavar="TEXT", help="such as 'macs <= 5e6'")
     parser.add_argument("--sampler", metavar="NAME", help="see `nas samplers`")

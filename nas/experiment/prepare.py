@@ -12,8 +12,8 @@ from typing import Any, TypeVar
 from evaluators.engines import Engine, make_engine
 from evaluators.evaluator import Evaluator, chosen_device
 from evaluators.recipe import check_recipe
-from evaluators.tables import TABLES, Lookup
-from evaluators.tasks import TASKS, Task, file_of
+from evaluators.tables import Lookup
+from evaluators.tasks import Task, anchored
 from nas.errors import ExperimentError, Fault, NasError, SpaceError
 from nas.experiment.codes import check_codes
 from nas.experiment.limits import check_gpu_hours, check_target
@@ -126,13 +126,11 @@ def bind_to_task(space: Space, task: str) -> Space:
 
 def located(experiment: Experiment, folder: Path) -> Experiment:
     """The settings with absolute paths where they name a file that exists from `folder` on; other names stay."""
-    name = experiment.task_name
-    file, part = file_of(name)
-    task = name if name in TASKS or name in TABLES else _absolute(file, folder) + part
+    task, options = anchored(experiment.task_name, experiment.task_options, folder)
     return replace(
         experiment,
         space=experiment.space if experiment.space in shipped_spaces() else _absolute(experiment.space, folder),
-        task={**experiment.task, "name": task} if isinstance(experiment.task, Mapping) else task,
+        task={"name": task, **options} if options or isinstance(experiment.task, Mapping) else task,
         sampler=_sampler_from(experiment.sampler, folder),
         storage=experiment.storage and _absolute_url(experiment.storage, folder),
         published=experiment.published and str((folder / experiment.published).resolve()),

@@ -157,7 +157,7 @@ def _settings(experiment: Experiment | str | Path | None, given: dict[str, Any])
     if not chosen.space or not chosen.task_name:
         raise ExperimentError(f"a search needs a {'space' if not chosen.space else 'task'}")
     if not chosen.experiment:
-        file, _ = file_of(chosen.task_name)
+        _, file, _ = file_of(chosen.task_name)
         chosen = replace(chosen, experiment=f"{Path(chosen.space).stem}-on-{Path(file).stem}")
     return chosen
 

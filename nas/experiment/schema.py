@@ -26,7 +26,10 @@ def experiment_schema() -> dict[str, Any]:
         "properties": {
             "experiment": {**text, "description": "Its name; results go to runs/NAME."},
             "space": {**text, "description": "A shipped space or the path of a space file."},
-            "task": {**named, "description": "A shipped task, data.npz, data.csv or my_task.py:make; or with options."},
+            "task": {
+                **named,
+                "description": "A shipped task, a .csv, .parquet or .npz file, a folder of images, hf:NAME, torchvision:NAME or my_task.py:make; or with options.",
+            },
             "objectives": {**texts, "description": "Such as `maximize accuracy` and `minimize params`."},
             "constraints": {**texts, "description": "Such as `macs <= 5e6`."},
             "sampler": {**named, "default": "frontier"},

@@ -237,8 +237,14 @@ CASES: dict[str, Case] = {
     "task_file_missing": on_task("my_tsk.py:make"),
     "task_returns_nonsense": on_task("bad.py:make", **{"bad.py": "def make():\n    return 3\n"}),
     "data_missing": on_task("{name: dta.csv, target: y}", **{"data.csv": "a,y\n1,2\n"}),
-    "data_suffix": on_task("data.parquet", **{"data.parquet": "PAR1"}),
+    "data_suffix": on_task("data.xlsx", **{"data.xlsx": "PK"}),
+    "data_parquet_broken": on_task("data.parquet:y", **{"data.parquet": "PAR1"}),
     "data_npz_broken": on_task("data.npz", **{"data.npz": "this is no zip file"}),
+    "images_unreadable": on_task("photos", **{"photos/cat/1.png": "none", "photos/dog/1.png": "none"}),
+    "images_no_classes": on_task("photos", **{"photos/1.png": "none"}),
+    "images_option": on_task("{name: photos, color: grey}", **{"photos/cat/1.png": "none"}),
+    "hf_option": on_task("{name: hf:shapes, label: kind}"),
+    "torchvision_root": on_task("{name: torchvision:CIFAR10, root: 3}"),
     "csv_column": csv(f"a,b,z\n{ROWS}\n"),
     "csv_target": on_task("data.csv", **{"data.csv": f"a,b,y\n{ROWS}\n"}),
     "csv_nan": csv(f"a,b,y\n{ROWS}\n1,NaN,0\n"),
@@ -252,6 +258,7 @@ CASES: dict[str, Case] = {
 def test_a_mistake_has_its_message(name: str, home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     case = CASES[name]
     for file, text in case.files.items():
+        (home / file).parent.mkdir(parents=True, exist_ok=True)
         (home / file).write_text(text, encoding="utf-8", errors="surrogateescape")
     before = contents(home)
     arguments = shlex.split(case.command)

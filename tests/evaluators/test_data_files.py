@@ -196,10 +196,10 @@ def test_npz_errors(tmp_path: Path) -> None:
     [
         ("minst1d", "no task is called `minst1d`; did you mean `mnist1d`[?]; there are mnist1d"),
         ("dat.csv", "no file .*dat.csv; did you mean `data.csv`"),
-        ("data.parquet", "a data file ends in .csv or .npz"),
+        ("data.xlsx", "a data file ends in .csv, .parquet or .npz"),
         ("task.py", "say which function makes it: `task.py:make`"),
         ("task.py:make", "no file .*task.py"),
-        (7, "a task is a name, a .csv or .npz file, or FILE.py:FUNCTION, got 7"),
+        (7, "a task is a name, a .csv, .parquet or .npz file, a folder of images .* or FILE.py:FUNCTION, got 7"),
     ],
 )
 def test_tasks_that_are_none(tmp_path: Path, spec: Any, message: str) -> None:
