@@ -57,12 +57,17 @@ def task_from_hugging_face(
         or what `images_as_array` and `task_from_arrays` find.
     """
     what = f"hf:{Path(name).name}"
+    names = [x] if isinstance(x, str) else x
+    if names is not None and not (isinstance(names, Sequence) and all(isinstance(column, str) for column in names)):
+        raise TaskError(f"{what}: `x` names a column or several, got {x!r}")
+    for option, column in (("y", y), ("groups", groups)):
+        if column is not None and not isinstance(column, str):
+            raise TaskError(f"{what}: `{option}` names a column, got {column!r}")
     parts = _parts(_loaded(name, folder, config, what), split, what)
     features = next(iter(parts.values())).features
     if y is None and not any(label in features for label in LABELS):
         raise TaskError(f"{what}: say which column to predict: `y: COLUMN`; it has {listed(list(features))}")
     target = y if y is not None else next(label for label in LABELS if label in features)
-    names = [x] if isinstance(x, str) else x
     if names is None:
         others = [column for column in features if column not in (target, groups)]
         names = [column for column in others if _is_image(features[column])] or others
@@ -125,7 +130,7 @@ def _parts(loaded: Any, split: str | Mapping[str, str] | None, what: str) -> dic
             f"{what}: `split` is a name, or names for `train`, and perhaps `validation` and `test`, got {split!r}"
         )
     for name in chosen.values():
-        if name not in loaded:
+        if not isinstance(name, str) or name not in loaded:
             raise TaskError(f"{what}: no split `{name}`{nearest(str(name), loaded)}; it has {listed(list(loaded))}")
     return {part: loaded[name] for part, name in chosen.items()}
 

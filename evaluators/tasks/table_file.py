@@ -60,6 +60,11 @@ def task_from_table(
         raise TaskError(
             f"{path.name}: `missing` is one of error, drop, mean, got {missing!r}{nearest(str(missing), ['error'])}"
         )
+    for option, columns in {"features": features, "drop": drop, "categorical": categorical, "fields": fields}.items():
+        if columns is not None and not (isinstance(columns, Sequence) and not isinstance(columns, str)):
+            raise TaskError(
+                f"{path.name}: `{option}` is a list of columns, such as `{option}: [{columns}]`, got {columns!r}"
+            )
     if path.suffix == ".csv":
         table = read_csv(path, delimiter)
     elif delimiter is None:
@@ -88,9 +93,9 @@ def task_from_table(
             f"{path}: `features` are one or more columns other than the target `{target}`, got {listed(features)}"
         )
     table = _filled(table, [target, *features, *fields], target, missing)
-    columns, names = _columns(table, features, set(categorical))
+    numbers, names = _columns(table, features, set(categorical))
     return task_from_arrays(
-        np.concatenate(columns, axis=1) if columns else (),
+        np.concatenate(numbers, axis=1) if numbers else (),
         _target(table, target, kind),
         name=path.name,
         kind=kind,

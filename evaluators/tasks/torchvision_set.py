@@ -54,6 +54,10 @@ def task_from_torchvision(
     what = f"torchvision:{name}"
     if not isinstance(root, str):
         raise TaskError(f"{what}: `root` is the folder with the data, got {root!r}")
+    if not isinstance(download, bool):
+        raise TaskError(f"{what}: `download` is true or false, got {download!r}")
+    if not isinstance(arguments or {}, Mapping):
+        raise TaskError(f"{what}: `arguments` maps names to values, such as {{split: letters}}, got {arguments!r}")
     make = _class(name, what)
     fixed = {"root": str(folder / Path(root).expanduser()), **(arguments or {})}
     known = _parameters(make)

@@ -106,6 +106,8 @@ GOOD = {"target": "price", "features": ["age", "width"]}
         (None, {"target": "price", "drop": ["colour"]}, "no column `colour`"),
         (None, {"target": "price", "features": ["price"]}, "`features` are one or more columns other than the target `price`"),
         (None, {"target": "price", "features": []}, "got none"),
+        (None, {"target": "price", "drop": "owner"}, "data.csv: `drop` is a list of columns, such as `drop: .owner.`, got 'owner'"),
+        (None, {"target": "price", "features": 3}, "`features` is a list of columns, such as `features: .3.`, got 3"),
         (None, {**GOOD, "missing": "eror"}, "`missing` is one of error, drop, mean, got 'eror'; did you mean `error`"),
         (None, {**GOOD, "tests": 0.2}, "has no option `tests`; did you mean `test`[?]; it has target, features"),
         (None, {**GOOD, "split": "city"}, "sample 0 belongs to split 'a'; the parts are train, validation and test"),

@@ -130,6 +130,9 @@ def test_gaps_may_be_filled(tmp_path: Path) -> None:
         ({"x": "wide"}, "hf:set: no column `wide`; it has `a`, `b`"),
         ({"x": "b", "y": "lable"}, "hf:set: no column `lable`; did you mean `label`?; it has"),
         ({"x": ["a", "label"]}, "hf:set: `x` is one or more columns other than `label`, got `a`, `label`"),
+        ({"x": 3}, "hf:set: `x` names a column or several, got 3"),
+        ({"x": ["a", 3]}, "hf:set: `x` names a column or several, got ['a', 3]"),
+        ({"y": ["label"]}, "hf:set: `y` names a column, got ['label']"),
         ({"x": []}, "other than `label`, got none"),
         ({"x": "b", "y": "gaps"}, "hf:set: 1 samples have no word in `gaps`, the first is sample 0. A part without labels"),
         ({"x": "b", "split": "train"}, "hf:set: has no named splits, so `split` does not apply"),
@@ -147,6 +150,7 @@ def test_columns_that_cannot_be_used(tmp_path: Path, options: dict[str, Any], me
     [
         ("tran", "hf:set: no split `tran`; did you mean `train`?; it has `train`, `test`"),
         ({"test": "test"}, "hf:set: `split` is a name, or names for `train`, and perhaps `validation` and `test`, got {'test'"),
+        ({"train": ["train"]}, "hf:set: no split `['train']`; did you mean `train`?; it has `train`, `test`"),
         ({"train": "train", "tset": "test"}, "`split` is a name, or names for"),
         ({"train": "train", "test": "tests"}, "hf:set: no split `tests`; did you mean `test`?"),
         (None, "hf:set: no column `b` in the split of test; it has `a`"),

@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from evaluators.tasks import Task, load_task
+from evaluators.tasks.images import images_as_array
 from nas.errors import TaskError
 
 AS_THEY_ARE = {"standardise": "none"}
@@ -228,6 +229,11 @@ def test_parts_that_are_none(tmp_path: Path) -> None:
 )
 def test_options(tmp_path: Path, options: dict[str, Any], message: str) -> None:
     assert message in failure(photos(tmp_path / "photos"), **options)
+
+
+def test_no_images_at_all() -> None:
+    with pytest.raises(TaskError, match=r"^photos: holds no images$"):
+        images_as_array([], color=None, size=None, name="photos")
 
 
 def test_without_pillow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

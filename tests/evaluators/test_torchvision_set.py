@@ -175,6 +175,8 @@ def test_images_of_several_sizes(tmp_path: Path) -> None:
     [
         ("CIFAR11", {}, "torchvision:CIFAR11: torchvision.datasets has no `CIFAR11`; did you mean `CIFAR10`?"),
         ("CIFAR10", {"root": 3}, "torchvision:CIFAR10: `root` is the folder with the data, got 3"),
+        ("CIFAR10", {"download": "yes"}, "torchvision:CIFAR10: `download` is true or false, got 'yes'"),
+        ("EMNIST", {"arguments": "letters"}, "torchvision:EMNIST: `arguments` maps names to values, such as {split: letters}, got 'letters'"),
         ("CIFAR10", {"split": {"train": "a"}}, "torchvision:CIFAR10: does not know its parts by name, so `split` does not apply"),
         ("SVHN", {"split": {"test": "a"}}, "torchvision:SVHN: `split` names its `train`, and perhaps `validation` and `test`, got {'test': 'a'}"),
         ("Omniglot", {"download": True}, "torchvision:Omniglot: torchvision cannot download it; put it where `root` says"),
