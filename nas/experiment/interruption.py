@@ -1,8 +1,9 @@
-"""What an interrupt of a long work says: nothing is lost, and with which command to go on."""
+"""What the end of a long work from outside says: nothing is lost, and with which command to go on."""
 
 from __future__ import annotations
 
 import signal
+import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,12 +20,29 @@ class Interrupted(KeyboardInterrupt):
 
 @contextmanager
 def resumable(command: str) -> Iterator[None]:
-    """Interrupts inside become `Interrupted`: Ctrl-C, and SIGTERM, with which schedulers announce the end of a job."""
+    """Interrupts inside become `Interrupted`: Ctrl-C, and SIGTERM, with which schedulers announce the end of a job.
+
+    Where the process ends inside and cannot say anything any more, its standard error says it nevertheless.
+    """
     try:
-        with _terminated_as_interrupted():
+        with _last_words(command), _terminated_as_interrupted():
             yield
     except KeyboardInterrupt:
         raise Interrupted(command) from None
+
+
+@contextmanager
+def _last_words(command: str) -> Iterator[None]:
+    """A shell that hears when this process is gone: killed, or ended by Ray, which does so as soon as its raylet is."""
+    words = (
+        f"this process was ended from outside: killed, out of memory, or as Ray's own had died; go on with: {command}"
+    )
+    script = 'read -r _ || printf "%s\n" "$1" >&2'
+    with subprocess.Popen(["sh", "-c", script, "sh", words], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) as shell:
+        try:
+            yield
+        finally:
+            shell.communicate(b"\n")
 
 
 @contextmanager

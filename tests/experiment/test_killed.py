@@ -162,3 +162,27 @@ def test_an_interrupt_says_how_to_go_on(tmp_path: Path, engine: str, stop: signa
     assert len(resumed) == 100
     assert facts(resumed)[: len(done)] == facts(tuple(done)) or engine != "inline"
     assert all(one.state in ("complete", "stopped") for one in resumed)
+
+
+ENDED = """
+import os
+from contextlib import suppress
+from nas.experiment.interruption import Interrupted, resumable
+
+with resumable("whole"):
+    pass
+with suppress(Interrupted), resumable("interrupted"):
+    raise KeyboardInterrupt
+with resumable("nas resume 'a b'"):
+    os._exit(1)
+"""
+
+
+def test_a_process_that_is_ended_from_outside_leaves_the_command_that_goes_on() -> None:
+    """As Ray ends it whose raylet is gone: at once, by `_exit`."""
+    ended = subprocess.run([sys.executable, "-c", ENDED], capture_output=True, text=True, env=ENVIRONMENT, check=False)
+    assert ended.returncode == 1
+    assert ended.stderr == (
+        "this process was ended from outside: killed, out of memory, or as Ray's own had died; "
+        "go on with: nas resume 'a b'\n"
+    )
