@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from evaluators.random_states import random_states, set_random_states
+from evaluators.tasks.task import Tensors
 from nas.study.candidate import Job, Report
 from nas.study.latency import LATENCY, Protocol
 
@@ -17,19 +18,21 @@ MS_PER_S = 1e3
 
 
 def latency(
-    protocol: Protocol | None, job: Job, samples: Sequence[Tensor], device: str, curve: Sequence[Report]
+    protocol: Protocol | None, job: Job, part: Tensors, device: str, curve: Sequence[Report]
 ) -> dict[str, float]:
     """The metric `latency` of a candidate: what its earlier reports say, else measured now; empty without a protocol.
 
     Args:
-        samples: of each input, `(n, …)`; the first ones make up the batch, over again where there are too few.
+        part: whose first samples make up the batch, over again where there are too few.
         device: that the candidate is trained on.
         curve: its reports so far.
     """
     if protocol is None:
         return {}
     known = curve[-1].metrics.get(LATENCY) if curve else None
-    return {LATENCY: measured_ms(job.source, samples, protocol, device) if known is None else known}
+    if known is None:
+        known = measured_ms(job.source, next(part.slices(protocol.batch)), protocol, device)
+    return {LATENCY: known}
 
 
 def measured_ms(source: str, samples: Sequence[Tensor], protocol: Protocol, device: str = "cpu") -> float:

@@ -227,7 +227,7 @@ class _Session:
         for name, value in metrics.items():
             if not math.isfinite(value):
                 raise Diverged(f"{name} is {value} at step {step} of {self.plan.steps}")
-        own = latency(self.protocol, self.job, validation.inputs, self.device, self.curve)
+        own = latency(self.protocol, self.job, validation, self.device, self.curve)
         return {**metrics, "train_loss": train_loss, **own}
 
     def measure(self, part: Tensors) -> dict[str, float]:

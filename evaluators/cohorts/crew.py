@@ -315,8 +315,8 @@ class Crew:
 
     def _latency(self, one: Trainee) -> dict[str, float]:
         started = time.perf_counter()
-        inputs = self.task.resident(self.device).validation.inputs
-        found = latency(self.protocol, one.job, inputs, self.device, one.curve)
+        validation = self.task.resident(self.device).validation
+        found = latency(self.protocol, one.job, validation, self.device, one.curve)
         one.seconds += time.perf_counter() - started
         return found
 

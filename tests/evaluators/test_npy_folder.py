@@ -19,6 +19,7 @@ from nas.errors import SpaceError, TaskError
 from nas.experiment.codes import check_codes
 from nas.space import Space, space_from_text
 from nas.study.candidate import Job
+from nas.study.latency import Protocol
 
 RNG = np.random.default_rng(0)
 X = RNG.integers(0, 256, (60, 4, 3)).astype(np.uint8)
@@ -32,8 +33,8 @@ def stored(folder: Path, **arrays: Any) -> Path:
     return folder
 
 
-def trained(task: Task, job: Job) -> Any:
-    steps = train(job, task)
+def trained(task: Task, job: Job, protocol: Protocol | None = None) -> Any:
+    steps = train(job, task, protocol=protocol)
     try:
         while True:
             next(steps)
@@ -67,6 +68,11 @@ def test_training_is_the_same_as_from_memory(tmp_path: Path, standardise: Any) -
     for ours, theirs in zip(one.curve, other.curve, strict=True):
         assert ours.metrics == pytest.approx(theirs.metrics, rel=1e-4)
     assert streamed.classes == memory.classes == ("0", "1", "2")
+
+
+def test_its_latency_is_that_of_prepared_samples(tmp_path: Path) -> None:
+    task = load_task(str(stored(tmp_path / "d", x=X, y=Y)))
+    assert trained(task, job_for(task), Protocol(repeats=1, warmup=0)).metrics["latency"] > 0
 
 
 def test_what_is_not_divided_is_divided_in_order(tmp_path: Path) -> None:
