@@ -163,7 +163,7 @@ def draw_trends(front: Front, path: str | Path, *, most: int = 6, width_mm: floa
                 axes.plot(x, y, "o", color=colours[family[x]], ms=3.6, mec="white", mew=0.5)
             name = one.decision if len(one.decision) <= 32 else "…" + one.decision[-31:]
             furniture(axes, numbers.spoken(size), name, log, False, (3, 4))
-            rho = f"ρ = {one.rho:.2f}".replace("-", "−")
+            rho = f"ρ = {one.rho:.2f}, p = {one.p:.2g}".replace("-", "−")
             place: Any = {"xycoords": "axes fraction", "xytext": (0, -18), "textcoords": "offset points"}
             axes.annotate(rho, (0, 0), **place, va="top", color=MUTED)
     return Path(path)

@@ -30,21 +30,35 @@ def test_rho_is_scipys(seed: int) -> None:
     assert rank_correlation(x, y, draws=5)[0] == pytest.approx(stats.spearmanr(x, y).statistic)
 
 
-def test_the_interval_holds_the_truth_about_as_often_as_it_says() -> None:
-    # Of a bivariate normal with correlation r, Spearman's rho is 6/π asin(r/2).
-    rng, r = np.random.default_rng(2), 0.6
-    truth = 6 / math.pi * math.asin(r / 2)
-    inside = 0
-    for _ in range(150):
-        x = rng.normal(size=40)
-        _, low, high = rank_correlation(x, r * x + math.sqrt(1 - r * r) * rng.normal(size=40), draws=300)
-        inside += low <= truth <= high
-    assert 0.86 <= inside / 150 <= 1.0
+@pytest.mark.parametrize("n", [5, 7])
+def test_p_is_scipys_over_all_permutations(n: int) -> None:
+    rng = np.random.default_rng(n)
+    for _ in range(4):
+        x, y = rng.integers(0, 5, size=(2, n)).astype(float)
+        expected = stats.permutation_test(
+            (x,), lambda one, y=y: abs(stats.spearmanr(one, y).statistic),
+            permutation_type="pairings", n_resamples=math.inf, alternative="greater",
+        )  # fmt: skip
+        assert rank_correlation(x, y)[1] == pytest.approx(expected.pvalue)
+
+
+def test_p_is_right_about_as_often_as_it_says() -> None:
+    """Where there is nothing to find, one in ten has a p of at most a tenth."""
+    rng = np.random.default_rng(2)
+    found = [rank_correlation(*rng.normal(size=(2, 20)).tolist(), draws=199)[1] for _ in range(300)]
+    assert 0.06 <= np.mean(np.array(found) <= 0.1) <= 0.14
+    assert rank_correlation(range(20), range(20), draws=199)[1:] == (1 / 200, 1 / 200)
+
+
+def test_the_least_p_is_that_of_a_perfect_order() -> None:
+    assert rank_correlation(range(5), [3, 1, 2, 5, 4])[2] == pytest.approx(2 / 120)
+    assert rank_correlation(range(5), [1, 2, 3, 4, 5])[1:] == pytest.approx((2 / 120, 2 / 120))
+    assert rank_correlation(range(5), [0, 1, 0, 0, 0])[2] == pytest.approx(2 / 5), "one that differs stands at an end"
 
 
 def test_what_does_not_vary_has_no_correlation() -> None:
     assert all(map(math.isnan, rank_correlation([1, 2, 3], [5, 5, 5])))
-    with pytest.raises(ParetoError, match="a bootstrap needs at least one draw, got 0"):
+    with pytest.raises(ParetoError, match="a permutation test needs at least one draw, got 0"):
         rank_correlation([1, 2], [1, 2], draws=0)
 
 
@@ -87,6 +101,16 @@ def test_a_trend_is_found_and_its_absence_too(grown: Callable[..., StudyRecord])
     assert (found["gate"].rho, found["gate"].n) == (-1.0, 6)
     assert found["depth"].points[0] == (100.0, 1.0)
     assert next(iter(found)) == "gate", "the clearest comes first"
+    assert [found[name].verdict for name in ("gate", "depth", "width")] == ["falls", "rises", "no evidence"]
+    assert found["gate"].p == pytest.approx(2 / 720 * 2), "the second smallest of three"
+
+
+def test_five_members_are_too_few_for_several_decisions(grown: Callable[..., StudyRecord]) -> None:
+    found = {one.decision: one for one in trends(frontier(grown(5)))}
+    assert found["depth"].rho > 0.9
+    assert found["depth"].verdict == "too few members"
+    found = {one.decision: one for one in trends(frontier(grown(7)))}
+    assert found["depth"].verdict == "rises"
 
 
 def test_few_members_have_no_trend(grown: Callable[..., StudyRecord]) -> None:
