@@ -9,7 +9,7 @@ from random import Random
 from typing import Any
 
 from nas.cli.options import add_json, print_json, write_text
-from nas.errors import ExperimentError, NasError, SpaceError
+from nas.errors import ExperimentError, NasError, SpaceError, nearest
 from nas.space import Architecture, Space, load_space
 from nas.space.space import NothingAccepted
 
@@ -133,7 +133,11 @@ def run_show(options: argparse.Namespace) -> int:
     space = _space(options)
     wanted: dict[str, Any] = {}
     number = 0
-    if options.seed in space.seeds or not options.seed.isdecimal():
+    if options.seed not in space.seeds and not options.seed.isdecimal():
+        known = f"its seeds are {', '.join(space.seeds)}" if space.seeds else "it has no seeds of its own"
+        hint = nearest(options.seed, space.seeds) or f"; {known}, and a whole number from 0 seeds a random draw"
+        raise NasError(f"--seed: {space.file} has no seed `{options.seed}`{hint}")
+    if options.seed in space.seeds:
         published = space.seed_space(options.seed)
         space = space if options.task or options.sizes else published
         wanted.update(space.seeds[options.seed])

@@ -150,6 +150,8 @@ CASES: dict[str, Case] = {
     "show_set_form": Case("show mlp --set depth"),
     "show_set_broken": Case("show mlp --set 'depth=[1'"),
     "show_seed": Case("show mlp --seed baseline"),
+    "show_seed_negative": Case("show mlp --seed -1"),
+    "show_seed_none": Case("show narrow.yaml --seed mine"),
     "show_svg_unwritable": Case("show mlp --svg /proc/a.svg"),
     "sample_none": Case("sample mlp -n 0"),
     "ops_unknown": Case("ops liner"),
