@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import signal
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, TextIO
@@ -49,7 +51,9 @@ class Live:
         self.started_at = time.monotonic()
         self.written_at = time.monotonic()
         self.display = (
-            Display(console=self.console, auto_refresh=False, transient=True) if self.console.is_terminal else None
+            Display(console=self.console, auto_refresh=False, transient=True)
+            if self.console.is_terminal and not self.console.is_dumb_terminal
+            else None
         )
         if self.display is not None:
             self.display.start()
@@ -105,7 +109,8 @@ class Live:
         # Lines are cut, not wrapped: a view that is higher than it thinks leaves its rest behind.
         height = max(self.console.size.height - 1, 1)
         text = Text("\n".join(lines[:height]), no_wrap=True, overflow="ellipsis")
-        self.display.update(text, refresh=True)
+        with _uninterrupted():
+            self.display.update(text, refresh=True)
 
     def _by_worker(self) -> dict[int, list[_Training]]:
         found: dict[int, list[_Training]] = {}
@@ -138,6 +143,16 @@ class Live:
         if room < 6 or width < 40:
             return []
         return ["", *sketch(front, min(width - 2, 90), min(room, 16)).splitlines()]
+
+
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """An interrupt inside comes at its end: half a frame could not be taken away again, its height being unknown."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM))
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _doing(trainings: list[_Training], now: float) -> str:

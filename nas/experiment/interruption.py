@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -37,6 +38,8 @@ def _last_words(command: str) -> Iterator[None]:
     words = (
         f"this process was ended from outside: killed, out of memory, or as Ray's own had died; go on with: {command}"
     )
+    if sys.stderr.isatty():  # whose cursor a live view may have hidden, behind its last line
+        words = f"\n\x1b[?25h{words}"
     script = 'read -r _ || printf "%s\n" "$1" >&2'
     with subprocess.Popen(["sh", "-c", script, "sh", words], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) as shell:
         try:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import dataclasses
 import io
 import re
+import signal
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -61,6 +63,41 @@ def test_a_drawing_fits_its_terminal(home: Path, monkeypatch: pytest.MonkeyPatch
         assert any("accuracy" in line for line in lines[2:]), "the frontier so far"
     after = terminal.getvalue()[before:].rpartition("\x1b[?25h")[2]
     assert after.count("\x1b[2K") == len(lines), "nothing stays of it"
+
+
+def test_an_interrupt_waits_for_the_end_of_a_frame(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setattr(live_view, "REFRESH_S", 0.0)
+    terminal = Terminal()
+    with Live(terminal) as view:
+        events(view, home)
+        assert view.display is not None
+        update = view.display.update
+
+        def interrupted(*given: Any, **more: Any) -> None:
+            signal.raise_signal(signal.SIGINT)
+            update(*given, **more)
+
+        monkeypatch.setattr(view.display, "update", interrupted)
+        before = terminal.tell()
+        with pytest.raises(KeyboardInterrupt):
+            view.reported(CANDIDATE, Report(6, METRICS), 0)
+        frame = ANSI.sub("", terminal.getvalue()[before:])
+        before = terminal.tell()
+    assert "at 6: accuracy 0.5" in frame
+    after = terminal.getvalue()[before:].rpartition("\x1b[?25h")[2]
+    assert after.count("\x1b[2K") == len(frame.split("\n")), "nothing stays of it"
+
+
+def test_a_terminal_that_cannot_move_its_cursor_gets_lines(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "dumb")
+    terminal = Terminal()
+    with Live(terminal) as view:
+        view.began(10, 2, None)
+        view.written_at -= 60
+        view.started(CANDIDATE, 0)
+    assert terminal.getvalue().startswith("2 of 10 candidates in ")
+    assert "\x1b" not in terminal.getvalue()
 
 
 def test_a_worker_that_trains_several_says_how_many(monkeypatch: pytest.MonkeyPatch) -> None:
