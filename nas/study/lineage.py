@@ -7,6 +7,7 @@ and budget. Everything else is listed with the reason why it was left behind.
 from __future__ import annotations
 
 import json
+import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
@@ -60,10 +61,13 @@ def read_lineage(directory: Path) -> Lineage | None:
         return None
     data = json.loads(path.read_text(encoding="utf-8"))
     pairs = {key: tuple((number, other) for number, other in data[key]) for key in ("carried", "left")}
-    return Lineage(data["study"], data["directory"], **pairs)
+    return Lineage(data["study"], str((directory / data["directory"]).resolve()), **pairs)
 
 
 def write_lineage(lineage: Lineage, directory: Path) -> None:
+    """Write it down, with the way from here to the earlier study, which holds where both are moved together."""
+    way = Path(os.path.relpath(lineage.directory, directory.resolve())).as_posix()
+    lineage = replace(lineage, directory=way)
     (directory / FILE).write_text(json.dumps(asdict(lineage), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 

@@ -195,4 +195,15 @@ def test_many_reasons_are_cut_short(old: Path) -> None:
     assert found is not None
     assert f"  {len(found.left)}" in found.summary(most=0)
     assert found.summary(most=0).endswith("left behind for other reasons, see lineage.json")
-    assert json.loads((study.directory / "lineage.json").read_text())["directory"] == str(old)
+
+
+def test_the_way_to_the_earlier_study_holds_where_both_are_moved(old: Path) -> None:
+    with after(old, wide()) as study:
+        new = study.directory
+    way = json.loads((new / "lineage.json").read_text())["directory"]
+    assert way == f"../{old.name}"
+    moved = old.parent.parent / "moved"
+    old.parent.rename(moved)
+    found = read_lineage(moved / new.name)
+    assert found is not None
+    assert found.directory == str(moved / old.name)
