@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from evaluators.tasks import Task
+from evaluators.tasks import Task, file_of
 from nas.errors import NasError, StudyError, WorkFailed
 from nas.experiment.described import described
 from nas.experiment.environment import read_environment
@@ -257,9 +257,10 @@ class Search:
     def _facts(self, trial: TrialRecord) -> dict[str, str]:
         """Where an exported file comes from, for its header."""
         record = self.record()
+        task = _without_folders(record.task)
         facts = {
             "space": record.space_name,
-            "task": record.task,
+            "task": task,
             "trial": f"{trial.number} of the search {record.name}, seed {trial.seed}",
             "decisions": ", ".join(f"{path}={value}" for path, value in trial.genotype.items()),
             "parameters": f"{trial.costs['params']:,}",
@@ -268,7 +269,7 @@ class Search:
             split = "validation" if self.trains else "measured"
             facts[split] = ", ".join(f"{name} {value:.6g}" for name, value in trial.metrics.items())
         if not self.trains:
-            facts["weights"] = f"drawn with seed {trial.seed}, not trained: {record.task} evaluates without training"
+            facts["weights"] = f"drawn with seed {trial.seed}, not trained: {task} evaluates without training"
         elif trial.state != "complete":
             facts["weights"] = f"trained for this file; in the search the trial was {trial.state}"
         confirmed = self.confirmation()
@@ -289,6 +290,12 @@ def _to_the_end(running: Generator[Report, bool | None, Outcome]) -> Outcome:
         except StopIteration as end:
             outcome: Outcome = end.value
             return outcome
+
+
+def _without_folders(task: str) -> str:
+    """A task by the name of its file alone: where that lay on one machine is nobody's business."""
+    library, file, part = file_of(task)
+    return f"{library}{Path(file).name}{part}" if Path(file).is_absolute() else task
 
 
 def _spread(name: str, spread: Any) -> str:

@@ -54,7 +54,10 @@ def test_from_a_space_to_a_file_of_pytorch(tmp_path: Path, task: str) -> None:
     written = search.export(front.knee(), tmp_path / "model.py")
     assert written.verified
     assert written.params == front.knee().costs["params"]
-    assert "not trained" in (tmp_path / "model.py").read_text()
+    text = (tmp_path / "model.py").read_text()
+    assert "not trained" in text
+    assert "task: my_task.py:make" in text
+    assert str(tmp_path) not in text
     assert search.ended == ""
     assert read_environment(search.directory)["python"]
 
