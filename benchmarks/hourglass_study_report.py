@@ -61,8 +61,8 @@ def readme(studies: Sequence[OnTask], out: Path) -> str:
         "beside what the paper reports of it on the full MNIST, where it stands on the paper's frontier.",
         _own_designs(studies),
         "## How the best designs change with the budget",
-        "Spearman's ρ of a decision with the parameters along the arm's frontier over all its searches, with its 95 % interval; bold "
-        "where that leaves out 0. The paper: deeper, wider skips, narrower bottlenecks.",
+        "Spearman's ρ of a decision with the parameters along the arm's frontier over all its searches, with p of a permutation test "
+        "after Holm's correction for the decisions of the arm; bold where it is at most 5 %. The paper: deeper, wider skips, narrower bottlenecks.",
         _trends(studies),
         "## What to know",
         _limits(),
@@ -175,7 +175,7 @@ def _trends(studies: Sequence[OnTask]) -> str:
             cells = []
             for name in ("depth", "skip", "hidden", "lr"):
                 one = known.get(name)
-                text = "–" if one is None else f"{one.rho:+.2f} [{one.low:+.2f}, {one.high:+.2f}]"
+                text = "–" if one is None else f"{one.rho:+.2f} (p = {one.p:.2g})"
                 cells.append(f"**{text}**" if one is not None and one.is_clear else text)
             rows.append([TASKS[study.task], arm, str(len(pooled.members)), *cells])
     return table(["task", "arm", "members", "depth", "skip", "hidden", "learning rate"], rows)
