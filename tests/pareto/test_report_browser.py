@@ -199,6 +199,27 @@ def test_the_picture_shows_the_frontier_as_computed(visit: Any, report: Path, se
     assert page.locator("#scatter rect.box").count() == len(frontier(searched).members[::2])
 
 
+def test_the_axes_hold_what_was_retrained_and_its_bars(
+    visit: Any, searched: StudyRecord, confirm: Callable[..., Confirmation], tmp_path: Path
+) -> None:
+    members = [trial.number for trial in frontier(searched).members]
+    wide = confirm(searched, members, seeds=2, sigma=0.5)
+    page = visit(write_report(searched, tmp_path / "wide.html", confirmation=wide))
+    assert page.locator("#scatter .retrained rect.box").count() == len(members)
+    assert page.locator("#scatter .retrained path.whisker").count() == len(members) - 1, "one has a single value"
+    inside = """(() => { const within = document.querySelector('#area rect');
+      const [top, height] = ['y', 'height'].map((name) => Number(within.getAttribute(name)));
+      return [...document.querySelectorAll('.retrained > *')].every((node) => { const box = node.getBBox();
+        return box.y >= top - 1 && box.y + box.height <= top + height + 1; }); })()"""
+    assert page.evaluate(inside)
+    assert page.get_attribute("#scatter .retrained", "clip-path") == "url(#area)"
+    assert page.inner_text("#beyond") == ""
+    page.click("#logy")
+    assert "of the bars reach 0 and end at the edge of the logarithmic axis" in page.inner_text("#beyond")
+    page.select_option("#y", "loss")
+    assert page.inner_text("#beyond") == f"{len(members)} of the {len(members)} retrained have no place on these axes."
+
+
 @pytest.mark.parametrize("width", [360, 820, 1440])
 @pytest.mark.parametrize("hash", ["", "#candidate-268"])
 def test_nothing_runs_over_the_edge(visit: Any, report: Path, width: int, hash: str) -> None:

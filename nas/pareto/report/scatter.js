@@ -44,8 +44,9 @@ function scatter(data, trials, open) {
     const beside = [
       ...data.published.map((p) => [p.values[view.x.name] ?? null, p.values[view.y.name] ?? null]).filter((p) => p[0] !== null && p[1] !== null),
     ];
-    const xs = shown.map((t) => view.x.values[t.i]).concat(beside.map((p) => p[0]));
-    const ys = shown.map((t) => view.y.values[t.i]).concat(beside.map((p) => p[1]));
+    const again = retrained(), reach = ([mean, deviation]) => [mean - (deviation ?? 0), mean, mean + (deviation ?? 0)];
+    const xs = shown.map((t) => view.x.values[t.i]).concat(beside.map((p) => p[0]), again.flatMap((one) => reach(one.across)));
+    const ys = shown.map((t) => view.y.values[t.i]).concat(beside.map((p) => p[1]), again.flatMap((one) => reach(one.up)));
     sx = scale(xs, MARGIN.left, width - MARGIN.right, view.logx);
     sy = scale(ys, height - MARGIN.bottom, MARGIN.top, view.logy);
     for (const t of trials) {
@@ -119,7 +120,7 @@ function scatter(data, trials, open) {
     walk = big.sort((a, b) => px[a.i] - px[b.i] || a.number - b.number);
     for (const t of walk) parts.push(mark("circle", { class: "member", cx: px[t.i], cy: py[t.i], r: 5, fill: colour(t.family) }));
     const taken = walk.map((t) => [px[t.i] - 6, py[t.i] - 6, px[t.i] + 6, py[t.i] + 6]);
-    for (const one of data.confirmed) parts.push(...whisker(one));
+    parts.push(...whiskers(width, height));
     const hollow = data.published.map((p) => [p.label, sx(p.values[view.x.name] ?? null), sy(p.values[view.y.name] ?? null)]);
     const published = hollow.filter(([, x, y]) => !Number.isNaN(x) && !Number.isNaN(y));
     for (const [, x, y] of published) {
@@ -137,19 +138,42 @@ function scatter(data, trials, open) {
     above.replaceChildren(...parts);
   }
 
-  /** Mean on test ± one standard deviation, as a hollow square with whiskers, beside what the search measured. */
-  function whisker(one) {
-    const t = byNumber.get(one.number), across = one.test[view.x.name], up = one.test[view.y.name];
-    if (!t || !across || !up || view.hidden.has(t.family)) return [];
-    const x = sx(across[0]), y = sy(up[0]), stroke = colour(t.family);
-    if (Number.isNaN(x) || Number.isNaN(y)) return [];
-    const parts = [];
-    if (up[1]) {
-      const low = sy(up[0] - up[1]), high = sy(up[0] + up[1]);
-      parts.push(mark("path", { class: "whisker", stroke, d: `M${x},${low}V${high}M${x - 3},${low}h6M${x - 3},${high}h6` }));
+  /** The retrained candidates of the families shown that have a value on both axes: `[mean, standard deviation]` on test. */
+  function retrained() {
+    return data.confirmed
+      .map((one) => ({ t: byNumber.get(one.number), across: one.test[view.x.name], up: one.test[view.y.name] }))
+      .filter(({ t, across, up }) => t && across && up && !view.hidden.has(t.family));
+  }
+
+  /** Means on test ± one standard deviation, as hollow squares with bars, beside what the search measured. */
+  function whiskers(width, height) {
+    const left = MARGIN.left, right = width - MARGIN.right, top = MARGIN.top, floor = height - MARGIN.bottom, parts = [];
+    // On a logarithmic axis a bar that reaches 0 has no end: it runs to the edge.
+    const end = (axis, value, edge) => (Number.isNaN(axis(value)) ? edge : axis(value));
+    let cut = 0, drawn = 0;
+    for (const { t, across, up } of retrained()) {
+      const x = sx(across[0]), y = sy(up[0]), stroke = colour(t.family);
+      if (Number.isNaN(x) || Number.isNaN(y)) continue;
+      drawn += 1;
+      const low = up[1] && end(sy, up[0] - up[1], height), from = across[1] && end(sx, across[0] - across[1], 0);
+      if (low > floor || (across[1] && from < left)) cut += 1;
+      if (up[1]) {
+        const high = sy(up[0] + up[1]);
+        parts.push(mark("path", { class: "whisker", stroke, d: `M${x},${low}V${high}M${x - 3},${low}h6M${x - 3},${high}h6` }));
+      }
+      if (across[1]) {
+        const to = sx(across[0] + across[1]);
+        parts.push(mark("path", { class: "whisker", stroke, d: `M${from},${y}H${to}M${from},${y - 3}v6M${to},${y - 3}v6` }));
+      }
+      parts.push(mark("rect", { class: "box", stroke, x: x - 3.5, y: y - 3.5, width: 7, height: 7 }));
     }
-    parts.push(mark("rect", { class: "box", stroke, x: x - 3.5, y: y - 3.5, width: 7, height: 7 }));
-    return parts;
+    const known = data.confirmed.filter((one) => byNumber.has(one.number) && !view.hidden.has(byNumber.get(one.number).family));
+    const notes = [];
+    if (drawn < known.length) notes.push(`${known.length - drawn} of the ${known.length} retrained have no place on these axes.`);
+    if (cut) notes.push(`${cut} of the bars reach 0 and end at the edge of the logarithmic axis.`);
+    document.getElementById("beyond").textContent = notes.join(" ");
+    const area = mark("clipPath", { id: "area" }, mark("rect", { x: left, y: top, width: right - left, height: floor - top }));
+    return parts.length ? [area, mark("g", { class: "retrained", "clip-path": "url(#area)" }, ...parts)] : [];
   }
 
   /** A label on the first side of its mark where it covers nothing, with a halo that keeps it readable anywhere. */
