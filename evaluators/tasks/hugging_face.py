@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -82,9 +83,10 @@ def task_from_hugging_face(
     if not names or target in names:
         raise TaskError(f"{what}: `x` is one or more columns other than `{target}`, got {listed(list(names))}")
     columns = _Columns(parts, list(wanted), color, size, what)
-    inputs, numeric = _inputs({column: columns.read(column) for column in names})
-    return task_from_arrays(
-        inputs,
+    arrays = {column: columns.read(column) for column in names}
+    inputs = _inputs(arrays)
+    task = task_from_arrays(
+        list(inputs.values()),
         columns.read(target, words=True),
         name=what,
         kind=kind,
@@ -95,8 +97,9 @@ def task_from_hugging_face(
         split_seed=split_seed,
         standardise=standardise,
         missing=missing,
-        features=numeric if len(inputs) == 1 else (),
+        features=next(iter(inputs)) if all(array.ndim == 1 for array in arrays.values()) else (),
     )
+    return replace(task, columns=tuple(inputs))
 
 
 def _loaded(name: str, folder: Path, config: str | None, what: str) -> Any:
@@ -200,16 +203,16 @@ class _Columns:
             )
 
 
-def _inputs(arrays: Mapping[str, NDArray[Any]]) -> tuple[list[NDArray[Any]], list[str]]:
-    """One input of all numbers, where the first of them stands, one for each other array; and the numbers' columns."""
-    numeric = [column for column, array in arrays.items() if array.ndim == 1]
-    inputs = []
+def _inputs(arrays: Mapping[str, NDArray[Any]]) -> dict[tuple[str, ...], NDArray[Any]]:
+    """By its columns one input of all numbers, where the first of them stands, and one for each other array."""
+    numeric = tuple(column for column, array in arrays.items() if array.ndim == 1)
+    inputs: dict[tuple[str, ...], NDArray[Any]] = {}
     for column, array in arrays.items():
         if array.ndim > 1:
-            inputs.append(array)
+            inputs[(column,)] = array
         elif column == numeric[0]:
-            inputs.append(np.stack([arrays[other] for other in numeric], axis=1))
-    return inputs, numeric
+            inputs[numeric] = np.stack([arrays[other] for other in numeric], axis=1)
+    return inputs
 
 
 def _cell(one: Any, sample: int, column: str) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -94,7 +95,7 @@ def task_from_table(
         )
     table = _filled(table, [target, *features, *fields], target, missing)
     numbers, names = _columns(table, features, set(categorical))
-    return task_from_arrays(
+    task = task_from_arrays(
         np.concatenate(numbers, axis=1) if numbers else (),
         _target(table, target, kind),
         name=path.name,
@@ -109,6 +110,7 @@ def task_from_table(
         features=() if fields else names,
         fields={field: np.array(table.words(field)) for field in fields} or None,
     )
+    return replace(task, columns=tuple(tuple(one) for one in (features, fields) if one))
 
 
 def _filled(table: Table, columns: Sequence[str], target: str, missing: str) -> Table:

@@ -166,6 +166,7 @@ class Task:
             they are.
         classes: names of the classes in the order of the logits.
         features: names of the columns of the only input.
+        columns: the user's columns in each input; empty: their data name none.
         fields: the columns of the last input, which holds codes as whole numbers; empty: no input holds codes.
         source: where the data come from, for people.
         streams: inputs of the splits are `Stored`: they stay in their files, and are read batch by batch.
@@ -181,6 +182,7 @@ class Task:
     augment: Callable[[tuple[Tensor, ...], Generator], tuple[Tensor, ...]] | None = None
     classes: tuple[str, ...] = ()
     features: tuple[str, ...] = ()
+    columns: tuple[tuple[str, ...], ...] = ()
     fields: tuple[Field, ...] = ()
     source: str = ""
     streams: bool = False

@@ -16,6 +16,7 @@ from evaluators.tables import Lookup
 from evaluators.tasks import Task, anchored
 from nas.errors import ExperimentError, Fault, NasError, SpaceError
 from nas.experiment.codes import check_codes
+from nas.experiment.inputs import bound_to
 from nas.experiment.limits import check_gpu_hours, check_target
 from nas.experiment.settings import Experiment
 from nas.experiment.snapshot import SPACE, read_snapshot
@@ -70,7 +71,7 @@ def prepare(experiment: Experiment, space: Space | None = None) -> Prepared:
     assert stopping is not None
 
     subject = evaluator.subject
-    bound = loaded.bind(subject.inputs, subject.outputs)
+    bound = bound_to(loaded, subject, experiment.task_name, experiment.task_options)
     if isinstance(subject, Task):
         evaluator = replace(evaluator, inputs=bound.input_shapes, outputs=(bound.output_shape,))
     objectives = experiment.objectives or _default_objectives(evaluator.metrics)
@@ -120,8 +121,7 @@ def try_out(prepared: Prepared) -> None:
 
 def bind_to_task(space: Space, task: str) -> Space:
     """The space with the axis sizes of a task. Raises: TaskError: no such task; SpaceError: they do not fit."""
-    subject = Evaluator(task).subject
-    return space.bind(subject.inputs, subject.outputs)
+    return bound_to(space, Evaluator(task).subject, task)
 
 
 def located(experiment: Experiment, folder: Path) -> Experiment:

@@ -16,7 +16,7 @@ def bound_sizes(
     if len(inputs) != len(program.inputs):
         raise SpaceError(
             f"{file}: the space has {_inputs(len(program.inputs))} ({', '.join(program.inputs)}), the task {len(inputs)}; "
-            "a space names one input for each of the task's, such as `inputs: {x: [features], codes: [fields]}`"
+            "a space names one input for each of the task's"
         )
     if len(outputs) != 1:
         raise SpaceError(f"{file}: the space has one output, the task {len(outputs)}")

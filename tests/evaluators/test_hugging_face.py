@@ -99,6 +99,7 @@ def test_numbers_are_one_input_and_each_list_is_one(tmp_path: Path) -> None:
     assert np.allclose(spectrum[:, 1], pair[:, 1] / 7)
     assert len(task.data.train) % 4 == 0, "groups of four stay whole"
     assert load(tmp_path, x=["a", "b"]).features == ("a", "b")
+    assert load(tmp_path, x=["a", "spectrum", "b"]).columns == (("a", "b"), ("spectrum",))
 
 
 def test_quantities_are_read_to_their_last_digit(tmp_path: Path) -> None:
