@@ -172,8 +172,10 @@ function scatter(data, trials, open) {
     if (drawn < known.length) notes.push(`${known.length - drawn} of the ${known.length} retrained have no place on these axes.`);
     if (cut) notes.push(`${cut} of the bars reach 0 and end at the edge of the logarithmic axis.`);
     document.getElementById("beyond").textContent = notes.join(" ");
-    const area = mark("clipPath", { id: "area" }, mark("rect", { x: left, y: top, width: right - left, height: floor - top }));
-    return parts.length ? [area, mark("g", { class: "retrained", "clip-path": "url(#area)" }, ...parts)] : [];
+    // A picture of its own cuts what leaves it, where a clip path would need an address.
+    const area = { x: left, y: top, width: right - left, height: floor - top };
+    const within = { ...area, viewBox: Object.values(area).join(" "), overflow: "hidden" };
+    return parts.length ? [mark("svg", { class: "retrained", ...within }, ...parts)] : [];
   }
 
   /** A label on the first side of its mark where it covers nothing, with a halo that keeps it readable anywhere. */
