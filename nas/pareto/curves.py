@@ -60,7 +60,8 @@ def draw_band(
         if one.number in family and one.values(band.y.name, "test")
     ]
     plane = Plane(axis_of(front, band.x.name), axis_of(front, band.y.name))
-    lines = [list(zip(band.at, side, strict=True)) for side in (band.low, band.middle, band.high)]
+    below, beyond = band.drawn([y for _, y, _ in means])
+    lines = [list(zip(band.at, side, strict=True)) for side in (below, band.middle, beyond)]
     with picture(path, width_mm, height_mm) as figure:
         figure.subplots_adjust(left=0.085, right=0.97, top=0.83, bottom=0.145)
         axes = figure.add_subplot()

@@ -22,6 +22,11 @@ if TYPE_CHECKING:
     from nas.study.objectives import Objective
 
 DRAWS = 2000
+_RANGES = {
+    "accuracy": (0.0, 1.0), "auc": (0.0, 1.0), "error": (0.0, 1.0),
+    "latency": (0.0, math.inf), "mae": (0.0, math.inf), "rmse": (0.0, math.inf), "r2": (-math.inf, 1.0),
+}  # fmt: skip
+"""What a metric can be, by its name or the end of it; Student's t knows nothing of it."""
 
 
 def drawn_means(samples: Sequence[geometry.Array], draws: int = DRAWS, seed: int = 0) -> geometry.Array:
@@ -121,6 +126,17 @@ class Band:
     high: tuple[float, ...]
     level: float
 
+    def drawn(self, means: Sequence[float]) -> tuple[tuple[float, ...], tuple[float, ...]]:
+        """`low` and `high` cut where they leave `means`, the y that are drawn, by more than the span of these.
+
+        An interval of two seeds may be a hundred times as wide as the frontier is high, which would be drawn as a flat line.
+        """
+        ys = [*means, *self.middle]
+        extent = max(*self.high, *ys) - min(*self.low, *ys)
+        margin = max(max(ys) - min(ys), extent / 10)
+        low, high = min(ys) - margin, max(ys) + margin
+        return tuple(max(value, low) for value in self.low), tuple(min(value, high) for value in self.high)
+
 
 def frontier_band(
     confirmation: Confirmation,
@@ -133,8 +149,9 @@ def frontier_band(
     """The confidence band of the retrained frontier.
 
     Of the first objective that is a cost (else the second) against the first that is not (else the first). In each draw of
-    the true means, the best y among the candidates with at most so much x; the band is its quantiles. It is pointwise: the
-    whole frontier lies within it less often than `level`. A best of several means is too good by a little where they are close.
+    the true means, the best y among the candidates with at most so much x; the band is its quantiles, cut to what y can be
+    where that is known. It is pointwise: the whole frontier lies within it less often than `level`. A best of several means is
+    too good by a little where they are close.
 
     Args: as `stability`; `level` above 0 and below 1.
     Returns: the band, or None where fewer than two objectives or no run with values is known.
@@ -159,9 +176,16 @@ def frontier_band(
     quantiles = np.quantile(np.array(best), [tail, 0.5, 1 - tail], axis=1, method="inverted_cdf")
     kept = np.isfinite(quantiles).all(axis=0)
     sign = -1.0 if y.direction == "maximize" else 1.0
-    rows = [tuple((sign * row[kept]).tolist()) for row in quantiles]
+    least, most = _range(y.name, [sign * value for _, values in usable for value in values[:, 1]])
+    rows = [tuple(np.clip(sign * row[kept], least, most).tolist()) for row in quantiles]
     low, middle, high = rows if sign > 0 else rows[::-1]
     return Band(x, y, tuple(v for (_, v), keep in zip(at, kept, strict=True) if keep), low, middle, high, level)
+
+
+def _range(name: str, seen: Sequence[float]) -> tuple[float, float]:
+    """What the metric can be; anything, where its name says nothing or what was seen says otherwise, such as a share in percent."""
+    least, most = _RANGES.get(name.rpartition("_")[2], (-math.inf, math.inf))
+    return (least, most) if all(least <= value <= most for value in seen) else (-math.inf, math.inf)
 
 
 def _usable(

@@ -12,7 +12,7 @@ from scipy import stats
 from nas.errors import ParetoError
 from nas.pareto.confirmation import Confirmation, Confirmed, Retraining
 from nas.pareto.front import frontier
-from nas.pareto.uncertainty import drawn_means, frontier_band, stability
+from nas.pareto.uncertainty import Band, drawn_means, frontier_band, stability
 from nas.study.objectives import Objective
 from nas.study.records import StudyRecord
 
@@ -90,6 +90,23 @@ def test_the_band_of_one_candidate_is_students_interval() -> None:
     low, high = stats.ttest_1samp(values, 0).confidence_interval(0.95)
     assert (band.at, band.x.name, band.y.name) == ((100.0,), "params", "accuracy")
     assert (band.low[0], band.middle[0], band.high[0]) == pytest.approx((low, np.mean(values), high), abs=0.003)
+
+
+def test_a_band_is_cut_to_what_the_metric_can_be() -> None:
+    wide = frontier_band(of(retrained(0, 100, [0.5, 0.95])), GOALS)
+    percent = frontier_band(of(retrained(0, 100, [50, 95])), GOALS)
+    assert wide is not None
+    assert percent is not None
+    assert (wide.low, wide.high) == ((0.0,), (1.0,))
+    assert percent.low[0] < 0
+    assert percent.high[0] > 100
+
+
+def test_a_band_is_drawn_so_far_that_the_frontier_can_be_seen() -> None:
+    band = Band(GOALS[1], GOALS[0], (1.0, 2.0), (-9.0, 0.4), (0.5, 0.6), (9.0, 0.65), 0.95)
+    assert band.drawn([0.45, 0.7]) == (pytest.approx((-1.35, 0.4)), pytest.approx((2.5, 0.65)))
+    narrow = Band(GOALS[1], GOALS[0], (1.0, 2.0), (0.45, 0.55), (0.5, 0.6), (0.55, 0.65), 0.95)
+    assert narrow.drawn([0.5, 0.6]) == (narrow.low, narrow.high)
 
 
 def test_the_band_holds_the_truth_as_often_as_it_says() -> None:

@@ -39,10 +39,9 @@ def band_chart(front: Front, confirmation: Confirmation) -> str:
         return ""
     x, y = numbers.spoken(band.x.name), numbers.spoken(band.y.name)
     maximize = band.y.direction == "maximize"
-    upper, lower = (_pairs(band, side) for side in ((band.high, band.low) if maximize else (band.low, band.high)))
     names = families(front.record, front.decision)
     family = {trial.number: front.family(trial) for trial in front.record.trials}
-    marks = []
+    marks, means = [], []
     for name in names:
         own = [one for one in confirmation.candidates if family.get(one.number) == name]
         placed = [(one, one.spread(band.x.name, split).mean, one.spread(band.y.name, split).mean) for one in own]
@@ -50,9 +49,12 @@ def band_chart(front: Front, confirmation: Confirmation) -> str:
         if known:
             titles = [f"Candidate {one.number}: {y} {b:.4g}, {a:,.0f} {x}" for one, a, b in known]
             dots = [(a, b) for _, a, b in known]
+            means += [b for _, _, b in known]
             marks.append(
                 Series(name if len(names) > 1 else "", f"var(--f{names.index(name)})", dots=dots, titles=titles)
             )
+    low, high = band.drawn(means)
+    upper, lower = (_pairs(band, side) for side in ((high, low) if maximize else (low, high)))
     middle = Series("", "var(--ink)", line=_pairs(band, band.middle), area=(upper, lower))
     frame = Frame(
         f"{_arrow(band.x.direction, False)}{x}{_arrow(band.x.direction, True)}",
@@ -68,8 +70,11 @@ def band_chart(front: Front, confirmation: Confirmation) -> str:
     ]
     headings = [head(f"{x} up to" if frame.x_maximize is False else f"{x} from", True)]
     headings += [head(text, True) for text in ("from", "median", "to")]
+    text = _BAND.format(y=escape(y), level=f"{band.level:.0%}")
+    if (low, high) != (band.low, band.high):
+        text += " The shade is wider than is drawn: the numbers below say how wide."
     return (
-        f'<h3>The frontier with its {band.level:.0%} band</h3><p class="aside">{_BAND.format(y=escape(y), level=f"{band.level:.0%}")}</p>'
+        f'<h3>The frontier with its {band.level:.0%} band</h3><p class="aside">{text}</p>'
         + chart([middle, *marks], frame)
         + "<details><summary>The band in numbers</summary>"
         + table(f"The band of the frontier of {y}", headings, rows)
@@ -78,7 +83,7 @@ def band_chart(front: Front, confirmation: Confirmation) -> str:
 
 
 _BAND = (
-    "Dots are means over seeds. The line is the best {y} that is reached with at most so much; the shade holds {level} of "
+    "Dots are means over seeds. The line is the median of the best {y} reached with at most so much; the shade holds {level} of "
     "what it may truly be, size by size, as Student's t says of so few seeds. Where several candidates are "
     "close, the best of them looks a little too good."
 )
