@@ -245,6 +245,17 @@ class Counting(optuna.samplers.BaseSampler):
 class Unwilling(Counting):
     def sample_relative(self, study, trial, space):
         raise RuntimeError("not today")
+
+class Tanh(Counting):
+    def sample_independent(self, study, trial, name, distribution):
+        return "tanh"
+
+class Together(Counting):
+    def sample_relative(self, study, trial, space):
+        return {"depth": 3, "width": 8, "act": "tanh"}
+
+    def sample_independent(self, study, trial, name, distribution):
+        return 0.25
 '''
 
 
@@ -280,7 +291,9 @@ def test_a_sampler_of_ones_own_keeps_its_notes(tmp_path: Path) -> None:
         ("broken_samplers:Sampler", "importing `broken_samplers` fails with ZeroDivisionError"),
         ("own_samplers:Nobody", "`Nobody` in the module `own_samplers` is no class derived from optuna.samplers.BaseSampler"),
         ("own_samplers:Countin", "is no class derived from optuna.samplers.BaseSampler; did you mean `Counting`"),
-        ("own_samplers:Unwilling", "the sampler `own_samplers:Unwilling` cannot serve this search: RuntimeError: not today"),
+        ("own_samplers:Unwilling", "the sampler `own_samplers:Unwilling` cannot serve this search: RuntimeError: not today \\(own_samplers.py:26 in sample_relative\\)"),
+        ("own_samplers:Tanh", "cannot serve this search: ValueError: the decision `depth` is an integer from 1 to 6, got 'tanh'$"),
+        ("own_samplers:Together", "ValueError: the decision `act` is one of relu, gelu, silu, got 'tanh'$"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_used_is_told(settings: Any, message: str) -> None:

@@ -16,6 +16,8 @@ import copy
 import importlib
 import inspect
 import random
+import sys
+import traceback
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -154,6 +156,7 @@ class Foreign(Sampler):
         self, name: str, kind: type[BaseSampler], space: Space, goal: Goal, settings: Mapping[str, Any]
     ) -> None:
         self._name, self._space, self._n_objectives = name, space, len(goal.objectives)
+        self._module = sys.modules[kind.__module__]
         arguments = _arguments(kind)
         given = {key: value for key, value in settings.items() if value != arguments[key].default}
         if "warn_independent_sampling" in arguments:
@@ -192,8 +195,15 @@ class Foreign(Sampler):
             except Exception as problem:
                 first = (str(problem).strip().splitlines() or [""])[0]
                 raise ExperimentError(
-                    f"the sampler `{self._name}` {what}: {type(problem).__name__}: {first}"
+                    f"the sampler `{self._name}` {what}: {type(problem).__name__}: {first}{self._place(problem)}"
                 ) from problem
+
+    def _place(self, problem: Exception) -> str:
+        """Where the user's own file was left last; empty where it has no part in it, and for Optuna's own samplers."""
+        own = [one for one in traceback.extract_tb(problem.__traceback__) if one.filename == self._module.__file__]
+        if not own or self._name.startswith(PREFIX):
+            return ""
+        return f" ({Path(own[-1].filename).name}:{own[-1].lineno} in {own[-1].name})"
 
 
 class _Answers:
@@ -234,11 +244,11 @@ class _Shown:
 
         def sample(name: str, domain: Domain) -> Any:
             known = distribution(domain)
-            if name in relative and known._contains(known.to_internal_repr(relative[name])):
+            if name in relative and known._contains(_stored(name, domain, relative[name])):
                 value = relative[name]
             else:
                 value = self._sampler.sample_independent(study, self._storage.get_trial(trial_id), name, known)
-            self._storage.set_trial_param(trial_id, name, known.to_internal_repr(value), known)
+            self._storage.set_trial_param(trial_id, name, _stored(name, domain, value), known)
             return value
 
         return sample
@@ -283,6 +293,14 @@ class _Shown:
         for one in other._storage._studies.values():
             one.trials, one.param_distribution = list(one.trials), dict(one.param_distribution)
         return other
+
+
+def _stored(name: str, domain: Domain, value: Any) -> float:
+    """A sampler's value as Optuna stores it. Raises: ValueError: it is of another kind than the domain's."""
+    try:
+        return distribution(domain).to_internal_repr(value)
+    except (TypeError, ValueError):
+        raise ValueError(f"the decision `{name}` is {domain}, got {value!r}") from None
 
 
 def reseed(thing: object, seed: int) -> None:
