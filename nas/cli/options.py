@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from nas.errors import ExperimentError, NasError
 
 if TYPE_CHECKING:
+    from nas.experiment import Search
     from nas.experiment.watching import Watcher
     from nas.pareto.front import Front
 
@@ -74,6 +75,14 @@ def picture(front: Front) -> str:
         return ""
     colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
     return sketch(front, max(min(columns() - 2, 90), 30), colour=colour) + "\n\n"
+
+
+def against_chance(found: Search, front: Front) -> str:
+    """The search held against its random candidates, a line for each objective that has enough of them."""
+    from nas.pareto.control import random_control
+
+    held = random_control(front, found.confirmation(), found.control())
+    return "\n".join(f"against chance: {one}" for one in held if one.is_enough)
 
 
 def write_text(path: Path, text: str) -> None:

@@ -8,7 +8,17 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nas.cli.options import add_engine, add_json, columns, engine_of, picture, print_json, watcher, write_text
+from nas.cli.options import (
+    add_engine,
+    add_json,
+    against_chance,
+    columns,
+    engine_of,
+    picture,
+    print_json,
+    watcher,
+    write_text,
+)
 from nas.errors import ExperimentError, StudyError
 
 if TYPE_CHECKING:
@@ -40,7 +50,6 @@ def add_front(parser: argparse.ArgumentParser) -> None:
 
 def run_front(options: argparse.Namespace) -> int:
     from nas.experiment import open_search
-    from nas.pareto.control import random_control
     from nas.pareto.front import frontier
     from nas.pareto.latex import latex_table
     from nas.pareto.near import retrained_note
@@ -74,8 +83,7 @@ def run_front(options: argparse.Namespace) -> int:
         timed = protocol_of(record.experiment)
         latency = timed and f"latency in ms: {timed}"
         again = "" if options.objectives else retrained_note(front, found.confirmation())
-        held = [] if options.objectives else random_control(front, found.confirmation(), found.control())
-        chance = "\n".join(f"against chance: {one}" for one in held if one.is_enough)
+        chance = "" if options.objectives else against_chance(found, front)
         said = (picture(front) + front.table(columns()), again, chance, cost, latency, rungs_note(record))
         print("\n".join(filter(None, said)))
     return 0

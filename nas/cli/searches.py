@@ -8,7 +8,7 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nas.cli.options import add_engine, add_json, columns, engine_of, picture, watcher
+from nas.cli.options import add_engine, add_json, against_chance, columns, engine_of, picture, watcher
 from nas.errors import ExperimentError, NasError, ParetoError
 
 if TYPE_CHECKING:
@@ -175,7 +175,7 @@ def _summary(found: Search, options: argparse.Namespace) -> int:
         print(carried.summary())
     if found.ended:
         print(found.ended)
-    print(f"\n{picture(front)}{front.table(columns())}")
+    print("\n".join(filter(None, (f"\n{picture(front)}{front.table(columns())}", against_chance(found, front)))))
     at = found.directory
     print(f"\nnext: nas report {at}   nas confirm {at}   nas export {at} --knee -o model.py")
     return 0

@@ -116,6 +116,16 @@ def test_an_experiment_file_and_options_over_it(run: Any, home: Path) -> None:
     assert nas.open_search("results").record().seed == 1
 
 
+def test_a_control_is_told_at_the_end_of_its_search(run: Any) -> None:
+    def against_chance(*arguments: str) -> list[str]:
+        return [line for line in run(*arguments).splitlines() if line.startswith("against chance: ")]
+
+    searched = against_chance(*SEARCH, "--trials", "5", "--control", "8", "-d", "held")
+    assert len(searched) == 1
+    assert searched == against_chance("front", "held")
+    assert against_chance("resume", "run", "--control", "8", "--quiet") == against_chance("front", "run") != []
+
+
 def test_the_frontier_in_every_form(run: Any, home: Path) -> None:
     table = run("front", "run")
     assert "◆" in table
