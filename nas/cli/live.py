@@ -126,7 +126,8 @@ class Live:
             remaining = max(self.total - self.before - done, 0)
             left = f", about {_duration(remaining * spent / done)} left"
         failed = ", ".join(f"{count} {state}" for state, count in self.ended.items() if state != "complete")
-        return f"{self.before + done}{of} candidates in {_duration(spent)}{left}" + (f"  ({failed})" if failed else "")
+        what = "trainings" if self.record is None else "candidates"  # several of one candidate, in a confirmation
+        return f"{self.before + done}{of} {what} in {_duration(spent)}{left}" + (f"  ({failed})" if failed else "")
 
     def _sketch(self) -> list[str]:
         """The frontier so far, as large as the terminal allows."""

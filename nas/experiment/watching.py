@@ -13,5 +13,8 @@ class Watcher(Observer, Protocol):
     """An engine's observer that is also told what to expect."""
 
     def began(self, total: int | None, done: int, record: Callable[[], StudyRecord] | None) -> None:
-        """Evaluations wanted in all (None: unknown), those done before, and how to read the study so far."""
+        """Evaluations wanted in all (None: unknown), those done before, and how to read the study so far.
+
+        Without the latter they are trainings beside the study: those of a confirmation, or of a control.
+        """
         ...

@@ -96,7 +96,7 @@ def test_a_terminal_that_cannot_move_its_cursor_gets_lines(home: Path, monkeypat
         view.began(10, 2, None)
         view.written_at -= 60
         view.started(CANDIDATE, 0)
-    assert terminal.getvalue().startswith("2 of 10 candidates in ")
+    assert terminal.getvalue().startswith("2 of 10 trainings in ")
     assert "\x1b" not in terminal.getvalue()
 
 
@@ -149,7 +149,7 @@ def test_without_a_number_of_trials_no_end_is_promised(home: Path) -> None:
     with Live(io.StringIO()) as view:
         view.began(None, 0, None)
         view.finished(CANDIDATE, Outcome("complete"), 0)
-        assert view._progress(view.started_at + 3) == "1 candidates in 3 s"
+        assert view._progress(view.started_at + 3) == "1 trainings in 3 s"
 
 
 def test_colours_only_where_they_are_wanted(
