@@ -81,7 +81,7 @@ def _classes(folder: Path) -> dict[str, list[Path]]:
     if not classes:
         raise TaskError(
             f"{folder}: no class folders; expected CLASS/IMAGE.png in it, such as cat/1.png, perhaps below train, "
-            "validation and test"
+            "validation and test; or files such as x.npy and y.npy"
         )
     suffixes = installed("PIL.Image", "pillow", f"task `{folder.name}`").registered_extensions()
     for entry in _seen(folder):
