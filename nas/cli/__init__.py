@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -83,6 +84,8 @@ class _Parser(argparse.ArgumentParser):
     """A parser whose complaints are one message, like all others."""
 
     def error(self, message: str) -> NoReturn:
+        message = re.sub(r"^argument (\S+): invalid int value: (.*)", r"\1 takes a whole number, got \2", message)
+        message = re.sub(r"^argument (\S+): invalid float value: (.*)", r"\1 takes a number, got \2", message)
         raise NasError(f"{message} (`{self.prog} --help` says more)")
 
     def options(self) -> list[str]:
