@@ -93,7 +93,7 @@ def _table(found: Several) -> str:
         if own := found.family_contests(arm):
             blocks.append(f"families of {arm.name}, paired by search:\n" + _contests(own))
     for label, controls in found.controls().items():
-        blocks += [f"{label}: {control}" for control in controls if control.random.n]
+        blocks += [f"{label}: {control}" for control in controls]
     reference = ", ".join(
         f"{one.name} {numbers.short(v)}" for one, v in zip(found.objectives, found.reference, strict=True)
     )

@@ -34,6 +34,7 @@ class Control:
         random: mean and spread of the random candidates that were trained to the end.
         unfinished: random candidates that were stopped early or failed. They have no final value; where a rule stopped the worst,
             the mean of the others is too good, and the improvement is understated.
+        source: the searches that the random candidates are from; empty: the search itself or its own control.
     """
 
     objective: Objective
@@ -42,6 +43,7 @@ class Control:
     retrained: float
     random: Spread
     unfinished: int
+    source: str = ""
 
     @property
     def improvement(self) -> float:
@@ -55,10 +57,11 @@ class Control:
         return self.value if math.isnan(self.retrained) else self.retrained
 
     def __str__(self) -> str:
+        of = f" of {self.source}" if self.source else ""
         left = f", {self.unfinished} more not trained to the end" if self.unfinished else ""
         return (
             f"{self.objective.name} {self.shown:.4g} is {self.improvement:+.1%} against the average of "
-            f"{self.random.n} random candidates, {self.random.mean:.4g}{left}"
+            f"{self.random.n} random candidates{of}, {self.random.mean:.4g}{left}"
         )
 
     @property
@@ -68,7 +71,7 @@ class Control:
 
 
 def random_control(
-    front: Front, confirmation: Confirmation | None = None, control: StudyRecord | None = None
+    front: Front, confirmation: Confirmation | None = None, control: StudyRecord | None = None, source: str = ""
 ) -> tuple[Control, ...]:
     """One for each objective that training decides.
 
@@ -77,6 +80,7 @@ def random_control(
         control: random candidates of the same space, for the same task, with the same recipe and budget, as a study with the
             sampler `random`: the study's own control, or another search. Where there is none or it is too small, those that the
             study proposed `by_chance` are taken, if they are enough.
+        source: the searches that `control` is from, where it is not the study's own.
     Source: Yang, Esperança & Carlucci 2020, "NAS evaluation is frustratingly hard", eq. 1, who compare on test.
     """
     pools = [by_chance(one) for one in (control, front.record) if one is not None]
@@ -91,7 +95,8 @@ def random_control(
         retrained = again.spread(objective.name, "validation").mean if again is not None else math.nan
         ended = sum(trial.state != "running" for trial in chance)
         value = float((best.values or ())[at])
-        found.append(Control(objective, best.number, value, retrained, Spread.of(values), ended - len(values)))
+        of = source if control is not None and chance is pools[0] else ""
+        found.append(Control(objective, best.number, value, retrained, Spread.of(values), ended - len(values), of))
     return tuple(found)
 
 
@@ -104,6 +109,16 @@ def by_chance(record: StudyRecord) -> tuple[TrialRecord, ...]:
     learned = () if draws_at_random(record) else (t for t in record.trials if not t.origin.startswith(_UNLEARNED))
     first = min((trial.number for trial in learned), default=math.inf)
     return tuple(trial for trial in record.trials if trial.origin == ORIGIN and trial.number < first)
+
+
+def is_chance(front: Front) -> bool:
+    """Whether chance proposed every candidate that the best was chosen from: the best of them is no merit of a search."""
+    drawn = {trial.number for trial in by_chance(front.record)}
+    return all(trial.number in drawn for trial in front.candidates)
+
+
+ITSELF = "chance proposed every candidate, so the search is chance itself and there is nothing to compare"
+"""What is said where `is_chance`."""
 
 
 def draws_at_random(record: StudyRecord) -> bool:

@@ -16,7 +16,7 @@ from nas.pareto import geometry
 from nas.pareto.attainment import LEVELS, attainment
 from nas.pareto.confirmation import Spread
 from nas.pareto.contest import coverage
-from nas.pareto.control import Control, draws_at_random, random_control
+from nas.pareto.control import Control, draws_at_random, is_chance, random_control
 from nas.pareto.families import families, family_decision, family_of
 from nas.pareto.front import Front, frontier
 from nas.pareto.paired import Contest, contests
@@ -123,21 +123,25 @@ class Several:
     def controls(self) -> dict[str, tuple[Control, ...]]:
         """Label → the search's best against its own control and the random candidates of the searches here that draw at random.
 
-        Only searches in the same space with the same recipe and budget are a control; there may be none.
+        Only searches in the same space with the same recipe and budget are a control; there may be none, and fewer than `ENOUGH`
+        candidates are none. What chance alone proposed is not held against chance.
         """
         found = {}
         for label, front, own in zip(self.labels, self.fronts, self.drawn, strict=True):
-            alike = [
-                other.record
-                for other in self.fronts
+            others = {
+                name: other.record
+                for name, other in zip(self.labels, self.fronts, strict=True)
                 if other is not front
                 and draws_at_random(other.record)
                 and _ground(other.record) == _ground(front.record)
-            ]
-            alike += [] if own is None else [own]
-            if alike and not draws_at_random(front.record):
-                pooled = replace(alike[0], trials=tuple(trial for record in alike for trial in record.trials))
-                found[label] = random_control(front, control=pooled)
+            }
+            alike = [*others.values(), *([] if own is None else [own])]
+            if not alike or draws_at_random(front.record) or is_chance(front):
+                continue
+            source = ", ".join([*others, *(["its own control"] if own is not None and others else [])])
+            pooled = replace(alike[0], trials=tuple(trial for record in alike for trial in record.trials))
+            if enough := tuple(one for one in random_control(front, None, pooled, source) if one.is_enough):
+                found[label] = enough
         return found
 
     def to_json(self) -> dict[str, Any]:
@@ -293,7 +297,12 @@ def _control_to_json(one: Control) -> dict[str, Any]:
         "objective": str(one.objective),
         "best": one.best,
         "value": one.value,
-        "random": {"mean": _or_none(one.random.mean), "std": _or_none(one.random.std), "n": one.random.n},
+        "random": {
+            "mean": _or_none(one.random.mean),
+            "std": _or_none(one.random.std),
+            "n": one.random.n,
+            "of": one.source,
+        },
         "unfinished": one.unfinished,
         "improvement": _or_none(one.improvement),
     }

@@ -12,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nas.pareto.confirmation import Confirmation, Confirmed, Retraining
-from nas.pareto.control import ENOUGH, advice, by_chance, random_control
+from nas.pareto.control import ENOUGH, ITSELF, advice, by_chance, is_chance, random_control
 from nas.pareto.front import frontier
+from nas.pareto.report.analysis import control_section
 from nas.pareto.sealed import kendall, sealed
 from nas.study.records import StudyRecord
 
@@ -106,6 +107,17 @@ def test_what_a_search_picks_after_it_began_to_learn_is_not_chance(study_of: Cal
     assert [trial.number for trial in by_chance(record)] == [1]
     always = replace(record, experiment={"sampler": {"name": "random"}})
     assert [trial.number for trial in by_chance(always)] == [1, 3]
+
+
+def test_chance_is_not_held_against_itself(study_of: Callable[..., StudyRecord]) -> None:
+    record = study_of([(0.4 + i / 50, 10 + i) for i in range(10)], ["maximize accuracy", "minimize params"])
+    alone, helped = frontier(chance(record, range(10))), frontier(chance(record, range(9)))
+    assert is_chance(alone)
+    assert not is_chance(helped)
+    said = "<p>Chance proposed every candidate, so the search is chance itself and there is nothing to compare.</p></section>"
+    assert control_section(alone, None, None).endswith(said)
+    assert "improvement" in control_section(helped, None, None)
+    assert ITSELF.capitalize() not in control_section(helped, None, None)
 
 
 def test_a_control_may_be_a_search_of_its_own(study_of: Callable[..., StudyRecord]) -> None:

@@ -120,6 +120,15 @@ def test_a_random_search_is_the_control_of_the_others(two_arms: Several) -> None
     drawn = [t.metrics["accuracy"] for f in two_arms.fronts[3:] for t in f.record.trials if t.state == "complete"]
     assert (one.random.n, one.random.mean) == (len(drawn), pytest.approx(np.mean(drawn)))
     assert one.random.n >= ENOUGH
+    assert f"{len(drawn)} random candidates of runs/3, runs/4, runs/5, " in str(one), "their searches are named"
+
+
+def test_few_candidates_of_another_search_are_no_control(families_of: Study) -> None:
+    first, drawn = families_of(40), repeat(families_of(40, seed=1), 1, sampler="random")
+    done = [replace(trial, origin="random") for trial in drawn.trials if trial.state == "complete"]
+    for n, labels in ((ENOUGH - 1, set()), (ENOUGH, {"a"})):
+        other = replace(drawn, trials=tuple(done[:n]))
+        assert several([first, other], ["a", "b"]).controls().keys() == labels
 
 
 def test_a_control_of_its_own_counts_too(families_of: Study) -> None:

@@ -11,7 +11,7 @@ from nas.errors import ParetoError
 from nas.pareto import numbers
 from nas.pareto.confirmation import Spread
 from nas.pareto.contest import confirmed_volumes, family_fronts
-from nas.pareto.control import Control, advice, random_control
+from nas.pareto.control import ITSELF, Control, advice, is_chance, random_control
 from nas.pareto.families import families
 from nas.pareto.importance import MOST, importances
 from nas.pareto.paired import Contest, contests
@@ -260,6 +260,8 @@ def control_section(front: Front, confirmation: Confirmation | None, control: St
     enough = [one for one in found if one.is_enough]
     if not found:
         return ""
+    if is_chance(front):
+        return f'<section id="chance"><h2>Against chance</h2><p>{ITSELF.capitalize()}.</p></section>'
     if not enough:
         return f'<section id="chance"><h2>Against chance</h2><p>{escape(advice(found))}.</p></section>'
     body = control_table([(opener(one.best), one) for one in enough], "best")
@@ -282,7 +284,8 @@ def control_table(found: Sequence[tuple[str, Control]], first: str) -> str:
         places = numbers.decimals([one.shown, one.random.mean])
         note = "" if math.isnan(one.retrained) else " <small>retrained</small>"
         row = [cell, escape(numbers.spoken(one.objective.name)), numbers.fixed(one.shown, places) + note]
-        row += [spread(one.random, places), str(one.random.n), str(one.unfinished)]
+        of = f" <small>of {escape(one.source)}</small>" if one.source else ""
+        row += [spread(one.random, places), f"{one.random.n}{of}", str(one.unfinished)]
         rows.append([*row, f"{one.improvement:+.1%}".replace("-", "−")])
     return table("Against chance", headings, rows)
 

@@ -163,7 +163,7 @@ def _families(found: Several) -> str:
 
 
 def _chance(found: Several) -> str:
-    rows = [(escape(label), one) for label, all_ in found.controls().items() for one in all_ if one.random.n]
+    rows = [(escape(label), one) for label, all_ in found.controls().items() for one in all_]
     if not rows:
         return ""
     return f'<section id="chance"><h2>Against chance</h2><p>{CHANCE}</p>{control_table(rows, "search")}</section>'
