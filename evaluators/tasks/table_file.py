@@ -74,7 +74,7 @@ def task_from_table(
         raise TaskError(f"{path.name}: `delimiter` is what stands between the cells of a .csv file")
     if target is None:
         raise TaskError(
-            f"{path}: say which column to predict: `target: {table.header[-1]}`; it has {listed(table.header)}"
+            f"{path}: say which column to predict: `{path.name}:{table.header[-1]}`; it has {listed(table.header)}"
         )
     special = [column for column in (target, groups, split) if column is not None]
     for column in [*special, *(features or ()), *drop, *categorical, *fields]:

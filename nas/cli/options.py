@@ -5,13 +5,16 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import shutil
 import sys
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nas.errors import ExperimentError, NasError
+from nas.errors import ExperimentError, NasError, TaskError
 
 if TYPE_CHECKING:
     from nas.experiment import Search
@@ -79,10 +82,27 @@ def picture(front: Front) -> str:
 
 def against_chance(found: Search, front: Front) -> str:
     """The search held against its random candidates, a line for each objective that has enough of them."""
-    from nas.pareto.control import random_control
+    from nas.pareto.control import ITSELF, is_chance, random_control
 
     held = random_control(front, found.confirmation(), found.control())
-    return "\n".join(f"against chance: {one}" for one in held if one.is_enough)
+    enough = [one for one in held if one.is_enough]
+    told = [ITSELF] if enough and is_chance(front) else enough
+    return "\n".join(f"against chance: {one}" for one in told)
+
+
+@contextmanager
+def options_told(task: str | None) -> Iterator[None]:
+    """Inside, data that want an option of the task say where it is written, `--task` having no place for it."""
+    try:
+        yield
+    except TaskError as problem:
+        wanted = re.search(r"`([a-z_]+: [^`]+)`", str(problem))
+        if task is None or wanted is None or ".py:" in task:  # those of a function are what it takes and returns
+            raise
+        *others, last = problem.faults
+        said = f"in an experiment file: `task: {{name: {json.dumps(task)}, {wanted[1]}}}`"
+        apart = "; " if last.place is None else "\n"
+        raise TaskError(*others, replace(last, message=f"{last.message}{apart}{said}")) from None
 
 
 def write_text(path: Path, text: str) -> None:

@@ -8,7 +8,7 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nas.cli.options import add_engine, add_json, against_chance, columns, engine_of, picture, watcher
+from nas.cli.options import add_engine, add_json, against_chance, columns, engine_of, options_told, picture, watcher
 from nas.errors import ExperimentError, NasError, ParetoError
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def run_search(options: argparse.Namespace) -> int:
     experiment = None if a_space else load_experiment(options.what)
     if options.tensorboard is not None:
         given["log"] = {**(experiment.log if experiment else {}), "tensorboard": options.tensorboard}
-    with watcher(options) as observer:
+    with watcher(options) as observer, options_told(options.task):
         found = search(
             options.what if a_space else None,
             task=options.task,

@@ -8,7 +8,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from nas.cli.options import add_json, print_json, write_text
+from nas.cli.options import add_json, options_told, print_json, write_text
 from nas.errors import ExperimentError, NasError, SpaceError, nearest
 from nas.space import Architecture, Space, load_space
 from nas.space.space import NothingAccepted
@@ -30,7 +30,8 @@ def _space(options: argparse.Namespace) -> Space:
     if options.task:
         from nas.experiment import bind_to_task
 
-        space = bind_to_task(space, options.task)
+        with options_told(options.task):
+            space = bind_to_task(space, options.task)
     if options.sizes:
         space = space.with_sizes(_assignments(options.sizes.split(","), "--sizes"))
     return space

@@ -101,7 +101,7 @@ GOOD = {"target": "price", "features": ["age", "width"]}
         ((2, ",,yes,a,g0,3"), GOOD, "row 3, column `age`: no value; 2 empty cells in all, in `age`, `width`"),
         ((2, "5,1.5,yes"), GOOD, "{file}:4:1\n  5,1.5,yes\n  ^^^^^^^^^\n  a row has 6 cells like the first line, this one has 3"),
         ((2, "5,1.5,yes,a,g0,dear"), {**GOOD, "kind": "regression"}, "row 3, column `price`: regression needs a number, got 'dear'"),
-        (None, {}, "say which column to predict: `target: price`; it has `age`, `width`"),
+        (None, {}, "say which column to predict: `data.csv:price`; it has `age`, `width`"),
         (None, {"target": "prize"}, "no column `prize`; did you mean `price`[?]"),
         (None, {"target": "price", "drop": ["colour"]}, "no column `colour`"),
         (None, {"target": "price", "features": ["price"]}, "`features` are one or more columns other than the target `price`"),

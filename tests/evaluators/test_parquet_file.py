@@ -109,7 +109,7 @@ def test_the_row_labels_of_pandas_are_no_column(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "options", "message"),
     [
-        ({}, {}, "say which column to predict: `target: part`; it has `age`, `width`"),
+        ({}, {}, "say which column to predict: `data.parquet:part`; it has `age`, `width`"),
         ({}, {"target": "wdth"}, "no column `wdth`; did you mean `width`[?]"),
         ({}, {"target": "age", "delimiter": ";"}, "`delimiter` is what stands between the cells of a .csv file"),
         ({}, {"target": "age"}, "data.parquet: row 1, column `bought`: expected a finite number, got 'yes'. A column of words goes"),
