@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -40,14 +41,12 @@ def _way(space: Space, subject: Task | OwnEvaluator, spec: str, options: Mapping
     if len(own) > count:
         lacking = f"the task has no `{own[count]}`"
         if file.endswith(TABLES):
-            return f"{lacking}: words become codes with `task: {{name: {spec!r}, fields: [COLUMN]}}`, or take another space"
+            return f"{lacking}: words become codes with `task: {{name: {json.dumps(spec)}, fields: [COLUMN]}}`, or take another space"
         return f"{lacking}: codes come from the option `fields` of a table; take another space"
     another = "take a space that names one for each, such as `inputs: {x: [features], y: [steps]}`"
     columns = subject.columns if isinstance(subject, Task) else ()
     if library == "hf:" and columns:
-        return (
-            f"say which columns to predict from, `task: {{name: {spec!r}, x: [{', '.join(columns[0])}]}}`, or {another}"
-        )
+        return f"say which columns to predict from, `task: {{name: {json.dumps(spec)}, x: [{', '.join(columns[0])}]}}`, or {another}"
     if options.get("fields"):
         return f"words become columns with `categorical` in place of `fields`, or {another.replace('y: [steps]', 'codes: [fields]')}"
     return another

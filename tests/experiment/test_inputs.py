@@ -34,7 +34,7 @@ def test_a_space_with_fewer_inputs_than_a_data_set_of_a_library() -> None:
     task = task_from_arrays([X[:, :2], X], Y)
     said = refusal("mlp", dataclasses.replace(task, columns=(("age", "dose"), ("spectrum",))), "hf:scans")
     assert "the space has one input (x), the task 2 inputs: [2] of `age`, `dose` and [4] of `spectrum`; " in said
-    assert "`task: {name: 'hf:scans', x: [age, dose]}`, or take a space that names one for each" in said
+    assert '`task: {name: "hf:scans", x: [age, dose]}`, or take a space that names one for each' in said
 
 
 def test_a_space_with_fewer_inputs_than_arrays() -> None:
@@ -59,4 +59,4 @@ def test_a_space_with_more_inputs_than_the_task(tmp_path: Path) -> None:
     )
     said = refusal("final-mlp", table(tmp_path, drop=["street"]), "houses.csv:price")
     assert "the task one input: [2] of `area`, `rooms`; the task has no `codes`: words become codes with" in said
-    assert "`task: {name: 'houses.csv:price', fields: [COLUMN]}`, or take another space" in said
+    assert '`task: {name: "houses.csv:price", fields: [COLUMN]}`, or take another space' in said
