@@ -224,6 +224,8 @@ class _Table:
             decisions.pop()
         front = self.front
         count = f"{len(front.members)} of {len(front.candidates)} candidates are on the frontier"
+        if said := breaches_note(front.record):
+            count += f"; {said}"
         note = f"{count}; ◆ marks the knee; hypervolume {front.hypervolume():.4g}"
         left = all_paths[len(decisions) :]
         if left:
@@ -254,6 +256,17 @@ class _Table:
             cells = [_cell(trial.genotype[path]) if path in trial.genotype else numbers.DASH for trial in members]
             columns.append((path, cells, False))
         return columns
+
+
+def breaches_note(record: StudyRecord) -> str:
+    """How many of those trained to the end break each constraint, `2 break latency <= 0.25`; empty where none does."""
+    broken = Counter(
+        str(one)
+        for one in record.constraints
+        for trial in record.trials
+        if trial.state == "complete" and not one.holds({**trial.metrics, **trial.costs}.get(one.name, math.nan))
+    )
+    return ", ".join(f"{n:,} break{'s' if n == 1 else ''} {constraint}" for constraint, n in broken.items())
 
 
 def telling_decisions(trials: Sequence[TrialRecord]) -> list[str]:

@@ -15,6 +15,7 @@ import pytest
 from nas.errors import ParetoError
 from nas.pareto.families import compare, family_decision, size_bounds
 from nas.pareto.front import frontier, telling_decisions
+from nas.pareto.report.sections import lede
 from nas.study.records import StudyRecord
 
 GOALS = ["maximize accuracy", "minimize params"]
@@ -53,6 +54,20 @@ def test_members_are_the_nondominated_in_any_order(study_of: Make, goals: list[s
 def test_members_stand_best_first_by_the_first_objective(searched: StudyRecord) -> None:
     values = [trial.values[0] for trial in frontier(searched).members if trial.values]
     assert values == sorted(values, reverse=True)
+
+
+def test_who_breaks_a_constraint_is_counted(study_of: Make) -> None:
+    limits = ["params <= 100", "loss >= 2"]
+    points = [(0.5, 100, 3), (0.9, 200, 3), (0.8, 150, 1), (0.6, 90, 2)]
+    record = study_of(points, [*GOALS, "minimize loss"], limits)
+    front = frontier(record)
+    assert len(front.candidates) == 2
+    assert "1 of 2 candidates are on the frontier; 2 break params <= 100, 1 breaks loss >= 2; ◆" in front.table()
+    assert (
+        "<b>2</b> of 4 candidates were trained to the end within the constraints (2 break params &lt;= 100, "
+        in lede(record, front)
+    )
+    assert "break" not in frontier(study_of(points, [*GOALS, "minimize loss"])).table()
 
 
 def test_one_candidate_is_its_own_frontier_and_knee(study_of: Make) -> None:

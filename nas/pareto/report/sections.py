@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from nas.pareto import numbers
 from nas.pareto.families import NONE, compare, families, family_decision, family_of
-from nas.pareto.front import telling_decisions
+from nas.pareto.front import breaches_note, telling_decisions
 from nas.pareto.published import LABEL, PublishedPoint
 from nas.pareto.report.elements import dot, head, opener, spread, table, word
 from nas.pareto.spent import OUTCOMES, SOURCES, energy_of, energy_of_all, outcome, sources, spent, together
@@ -34,6 +34,8 @@ def lede(record: StudyRecord, front: Front | None) -> str:
     goals = " against ".join(numbers.spoken(one.name) for one in record.objectives)
     within = " within the constraints" if record.constraints else ""
     share = f"<b>{len(front.candidates):,}</b> of {total:,} candidates were trained to the end{within}"
+    if said := breaches_note(record):
+        share += f" ({escape(said)})"
     text = f"{share}; <b>{len(front.members)}</b> of them make up the frontier of {escape(goals)}."
     knee = front.knee()
     values = ", ".join(
