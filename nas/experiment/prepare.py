@@ -57,7 +57,7 @@ def prepare(experiment: Experiment, space: Space | None = None) -> Prepared:
         space: instead of the one that the settings name.
     Raises: NasError: settings, space or task are wrong; as many faults at once as can be told apart.
     """
-    asked, experiment = experiment, located(experiment, experiment.folder)
+    experiment = located(experiment, experiment.folder)
     trying = _Trying(experiment)
     engine = trying("engine", lambda: make_engine(experiment.engine))
     recipe = trying("recipe", lambda: check_recipe(experiment.recipe))
@@ -71,7 +71,7 @@ def prepare(experiment: Experiment, space: Space | None = None) -> Prepared:
     assert stopping is not None
 
     subject = evaluator.subject
-    bound = bound_to(loaded, subject, asked.task_name, asked.task_options)
+    bound = bound_to(loaded, subject, experiment.task_name, experiment.task_options)
     if isinstance(subject, Task):
         evaluator = replace(evaluator, inputs=bound.input_shapes, outputs=(bound.output_shape,))
     objectives = experiment.objectives or _default_objectives(evaluator.metrics)
