@@ -44,7 +44,7 @@ class Motif:
     """What one pattern goes with, other patterns and the number of parameters being equal.
 
     Args:
-        name: the pattern; those that always occur together share one, `a = b`.
+        name: the pattern; those that always occur together share one, `a with b`.
         n: candidates that have it.
         effect: how much better the objective is where there is a standard deviation more of it, in units of the objective;
             positive is better, whatever the direction.
@@ -145,7 +145,7 @@ def _columns(
         scaled = (column - column.mean()) / column.std()
         key = np.round(scaled, 9).tobytes()
         alike.setdefault(key, ([], scaled, int((column > 0).sum())))[0].append(name)
-    names = [" = ".join(sorted(group, key=len)[:2]) for group, _, _ in alike.values()]
+    names = [" with ".join(sorted(group, key=len)[:2]) for group, _, _ in alike.values()]
     columns = np.array([column for _, column, _ in alike.values()]).reshape(len(names), len(counts)).T
     return names, columns, [n for _, _, n in alike.values()]
 

@@ -86,7 +86,10 @@ def test_luck_has_no_motif(searched: Callable[..., Front]) -> None:
     (found,) = motifs(front, graph_of)
     assert found.fit < 0.1
     assert sum(one.is_clear for one in found.found) <= 0.15 * len(found.found)
-    assert "predict too little of accuracy" in motifs_section(front, graph_of)
+    said = "Patterns and size predict too little of accuracy to say which matter."
+    assert (
+        motifs_section(front, graph_of) == f'<section id="motifs"><h2>Motifs</h2><p class=aside>{said}</p></section>'
+    ), "one sentence"
 
 
 def test_size_is_no_pattern(searched: Callable[..., Front]) -> None:
@@ -112,6 +115,14 @@ def test_the_section_shows_both_signs(searched: Callable[..., Front]) -> None:
     assert '<section id="motifs">' in page
     assert page.index(">relu(linear") < page.index(">tanh(linear")
     assert "150 candidates; patterns and size predict 9" in page
+    assert "<span class=path>_</span> is the network's input" in page
+
+
+def test_patterns_that_always_occur_together_are_one(searched: Callable[..., Front]) -> None:
+    (found,) = motifs(searched(lambda graph, rng: 0.5 - 0.1 * tanhs(graph) + rng.gauss(0, 0.01), 60), graph_of)
+    names = [one.name for one in found.found]
+    assert any(" with " in name for name in names)
+    assert not any(" = " in name for name in names)
 
 
 @pytest.mark.parametrize("n", [5, 29])

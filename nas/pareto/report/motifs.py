@@ -22,8 +22,9 @@ PREDICTABLE = 0.1
 """Share of the variance that the model must predict before its motifs are shown."""
 
 _TEXT = (
-    "Patterns of the graph, an operator with what it reads one or two steps deep, and by how much the value is better (+) or worse "
-    "(−) where there is a standard deviation more of one, other patterns and the number of parameters being equal, with its 95 % interval. It is what "
+    "Patterns of the graph, an operator with what it reads one or two steps deep; <span class=path>_</span> is the network's input, and "
+    "<i>with</i> joins patterns that always occur together. The effect is by how much the value is better (+) or worse (−) in candidates that have a pattern "
+    "one standard deviation (over the candidates) more often, other patterns and the number of parameters being equal, with its 95 % interval. It is what "
     "a Gaussian process with a Weisfeiler–Lehman kernel learnt, as in NAS-BOWL (Ru et al. 2021): an association "
     "among candidates that the search chose, not an experiment."
 )
@@ -38,9 +39,12 @@ def motifs_section(front: Front, graphs: Callable[[TrialRecord], Graph | None]) 
     if not found:
         return ""
     body = "".join(map(_one, found))
-    return (
-        f'<section id="motifs"><h2>Motifs</h2><p>{_TEXT} At most {MOST} candidates are looked at.</p>{body}</section>'
-    )
+    how = f"<p>{_TEXT} At most {MOST} candidates are looked at.</p>" if any(map(_shows, found)) else ""
+    return f'<section id="motifs"><h2>Motifs</h2>{how}{body}</section>'
+
+
+def _shows(found: Motifs) -> bool:
+    return found.fit >= PREDICTABLE and any(one.is_clear for one in found.found)
 
 
 def _one(found: Motifs) -> str:
