@@ -41,8 +41,8 @@ class Importance:
         n: candidates of the group that were looked at.
         shares: decision → share of the variance of the objective that is due to it, alone or together with others, largest
             first; so they may sum to more than the whole.
-        fit: how much of the variance the forest predicts of candidates that it was not grown on (R²). No share is larger than
-            what it can see, and where it is near 0 they say nothing.
+        fit: how much of the variance the forest predicts of candidates that it was not grown on (R²). Where it is near 0 the
+            shares say nothing. A share is estimated from how much worse shuffled predictions are, and may be larger.
         left_out: decisions that only some candidates of the group take.
     """
 

@@ -131,6 +131,7 @@ def test_every_section_is_there_and_published_figures_are_labelled(page: str, se
     words = " ".join(parsed.words)
     for said in ("nsga2 (population 40)", "loss is nan at epoch 3", "41 rejected, 7 duplicate", "4 of 5", "2.13"):
         assert said in words
+    assert "one of them or all together may come to more than the forest predicts" in words
 
 
 def test_hostile_text_stays_text(tmp_path: Path, searched: StudyRecord) -> None:

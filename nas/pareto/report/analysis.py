@@ -248,7 +248,8 @@ def importance_section(front: Front) -> str:
         )
     text = (
         "By how much a random forest, grown on other candidates, errs more when it is told another candidate's decision, as a share of the "
-        "variance: alone or together with other decisions; what always goes together shares what it explains. It speaks of candidates trained to the end, over the values tried, and a search "
+        "variance: alone or together with other decisions; what always goes together shares what it explains. Shares are total effects, estimated on shuffled predictions: "
+        "they overlap, and one of them or all together may come to more than the forest predicts. It speaks of candidates trained to the end, over the values tried, and a search "
         f"tries good ones more often. At most {MOST:,} of a group are looked at."
     )
     return f'<section id="decisions" class="decisions"><h2>Decisions</h2><p>{text}</p>{"".join(parts)}</section>'
