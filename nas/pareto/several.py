@@ -7,6 +7,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -272,6 +273,8 @@ def _brief(value: Any) -> str:
         )
     if isinstance(value, (list, tuple)):
         return "[" + " ".join(map(_brief, value)) + "]"
+    if isinstance(value, str) and ".py:" in value:  # a file of one's own, wherever it lies
+        return Path(value).name
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 

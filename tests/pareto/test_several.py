@@ -58,6 +58,15 @@ def test_an_arm_is_the_same_wherever_its_space_lies(families_of: Study) -> None:
     assert [arm.name for arm in several([records[0], other], ["a", "b"]).arms] == ["space families", "space other"]
 
 
+def test_an_arm_is_called_by_a_file_and_not_by_its_folder(families_of: Study) -> None:
+    records = [families_of(40, seed=seed) for seed in range(2)]
+    own = {"name": "/home/somebody/my_sampler.py:Small", "tries": 3}
+    other = replace(records[1], experiment={**records[1].experiment, "sampler": own})
+    assert [arm.name for arm in several([records[0], other], ["a", "b"]).arms][
+        1
+    ] == "sampler my_sampler.py:Small tries=3"
+
+
 def test_one_reference_lies_beyond_every_candidate(two_arms: Several) -> None:
     worst = two_arms.reference
     for front in two_arms.fronts:
