@@ -16,6 +16,8 @@ COPIES = 4
 
 _EXPANSIONS = ("evaluators.cohorts.rules.kan:", "evaluators.cohorts.rules.splines:")
 
+_MAPS, _NORMS = "evaluators.cohorts.rules.linear:", "evaluators.cohorts.rules.row_norms:"
+
 T = TypeVar("T")
 
 
@@ -54,6 +56,22 @@ def expanded_numbers(graph: Graph) -> dict[tuple[int, int], int]:
     return found
 
 
+def kept_numbers(graph: Graph) -> int:
+    """What rules keep for a sample beside the values: the dense copy that a map of an inner axis reads, the normalised numbers
+    behind a norm's weights.
+    """
+    total = 0
+    for node in graph.nodes:
+        rule = "" if TABLE.get(node.op) is None else TABLE[node.op].cohort
+        if rule.startswith(_MAPS):
+            x = graph.nodes[node.inputs[0]].type
+            if node.arguments["per"] or node.arguments["axis"] != x.names[-1]:
+                total += x.size
+        elif rule.startswith(_NORMS) and node.weights:
+            total += node.type.size
+    return total
+
+
 def step_bytes(graph: Graph, batch: int) -> int:
     """What one step of training touches."""
     numbers = 2 * (value_numbers(graph) + sum(expanded_numbers(graph).values()))
@@ -70,7 +88,8 @@ def cohort_bytes(graphs: Sequence[Graph], batch: int, evaluation: int) -> int:
                 values += numbers
             else:
                 common[node, functions] = numbers
-    numbers = values * (2 * batch + evaluation) + sum(common.values()) * (batch + evaluation)
+    once = sum(common.values()) + sum(map(kept_numbers, graphs))
+    numbers = values * (2 * batch + evaluation) + once * (batch + evaluation)
     return sum(map(weight_bytes, graphs)) + numbers * NUMBER_BYTES
 
 

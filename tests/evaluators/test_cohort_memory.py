@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from evaluators.cohorts.eligibility import why_alone
-from evaluators.cohorts.estimates import cohort_bytes, packed, step_bytes
+from evaluators.cohorts.estimates import cohort_bytes, kept_numbers, packed, step_bytes
 from evaluators.tasks import load_task
 from nas.graph.graph import Graph
 from nas.space import space_from_text
@@ -103,6 +103,15 @@ def test_a_step_takes_weights_four_times_and_values_twice() -> None:
     weights = 40 * width + width + width * width + width + width * 10 + 10
     values = 4 * width + 10
     assert step_bytes(graph, BATCH) == 4 * (4 * weights + 2 * BATCH * values)
+
+
+def test_norms_and_maps_of_inner_axes_keep_copies() -> None:
+    """A block of the mixer: its two norms keep their results, and both maps of tokens what they read."""
+    graph = next(graph for graph in graphs("mixer", 8) if sum(node.op == "gelu" for node in graph.nodes) == 2)
+    tokens, width = graph.nodes[1].type.shape[0], graph.nodes[2].type.shape[1]
+    hidden = next(node for node in graph.nodes if node.op == "gelu").type.size // width
+    assert kept_numbers(graph) == 2 * tokens * width + (tokens + hidden) * width
+    assert [kept_numbers(graph) for graph in graphs("mlp", 2)] == [0, 0]
 
 
 def test_packs_are_as_full_as_neighbours_allow() -> None:
