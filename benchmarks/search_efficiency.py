@@ -38,7 +38,7 @@ from typing import Any
 
 import yaml
 from rivals.problem import Decision, Problem, Trace
-from search_efficiency_measures import Run, commit, load
+from search_efficiency_measures import Run, commit, is_there, load
 from search_efficiency_report import report
 
 from evaluators.tables import TABLES, load_table
@@ -82,6 +82,11 @@ class Job:
     method: str
     seed: int
     trials: int
+    until_there: bool = False
+
+    def enough(self, rows: Sequence[int]) -> bool:
+        """Whether the search may end before its last trial."""
+        return self.until_there and is_there(self.table, rows)
 
 
 # ---------------------------------------------------------------------- one run
@@ -93,7 +98,8 @@ def run_one(job: Job, out: Path) -> Run:
     ours = job.method.startswith("nas/")
     trace = search_ours(job) if ours else search_rival(job, out)
     seconds = round(time.perf_counter() - began, 3)
-    return Run(**asdict(job), version=version(job.method), total_s=seconds, **vars(trace))
+    asked = {"table": job.table, "method": job.method, "seed": job.seed, "trials": job.trials}
+    return Run(**asked, version=version(job.method), total_s=seconds, **vars(trace))
 
 
 def search_ours(job: Job) -> Trace:
@@ -112,7 +118,7 @@ def search_ours(job: Job) -> Trace:
             task=job.table, sampler=yaml.safe_load(job.method.removeprefix("nas/")), trials=job.trials, seed=job.seed,
         ) as study,
     ):  # fmt: skip
-        while True:
+        while not job.enough(trace.rows):
             asking = time.perf_counter()
             candidate = study.ask()
             if candidate is None:
@@ -123,6 +129,7 @@ def search_ours(job: Job) -> Trace:
             telling = time.perf_counter()
             study.tell(candidate, Outcome("complete", {table.metric: quality_of(job.table, loss)}))
             trace.note(row, loss, asked + time.perf_counter() - telling)
+    return trace
 
 
 def search_rival(job: Job, out: Path) -> Trace:
@@ -131,7 +138,7 @@ def search_rival(job: Job, out: Path) -> Trace:
     if not rival.environment:
         from rivals.optuna_search import search
 
-        return search(problem_of(job.table), rival.algorithm, job.seed, job.trials)
+        return search(problem_of(job.table), rival.algorithm, job.seed, job.trials, job.enough)
     with tempfile.TemporaryDirectory() as folder:
         problem, answer = Path(folder) / "problem.npz", Path(folder) / "trace.json"
         problem_of(job.table).write(problem)
@@ -210,7 +217,7 @@ def missing(options: argparse.Namespace, methods: Sequence[str], path: Path) -> 
             for method in methods:
                 trials = min(options.trials, options.most.get(method, options.trials))
                 if done.get((table, method, seed), 0) < trials:
-                    yield Job(table, method, seed, trials)
+                    yield Job(table, method, seed, trials, options.until_there)
 
 
 def run_missing(options: argparse.Namespace, path: Path) -> None:
@@ -254,6 +261,7 @@ def main() -> None:
     parser.add_argument(
         "--again", nargs="+", default=[], metavar="METHOD", help="forget their runs, as nas/frontier, first"
     )
+    parser.add_argument("--until-there", action="store_true", help="end searches of ours and of Optuna that need no more")
     parser.add_argument("--processes", type=int, default=1)
     parser.add_argument("--subject", help="the method that others are compared with; nas/frontier")
     parser.add_argument("--count-repeats", action="store_true", help="a design proposed again is a trial again")

@@ -111,6 +111,15 @@ def yardstick(name: str, error_decades: bool = False) -> Yardstick:
     return Yardstick((points - front.min(axis=0)) / np.ptp(front, axis=0))
 
 
+def is_there(name: str, rows: Sequence[int]) -> bool:
+    """Whether a search with these proposals needs no more: regrets can be compared, and the higher goal is reached.
+
+    Looked at now and then, as the hypervolume is computed anew each time.
+    """
+    seen = len(set(rows)) if len(rows) >= LOOK and len(rows) % 10 == 0 else 0
+    return seen >= LOOK and bool(yardstick(name).shares(rows, seen)[-1] >= GOALS[-1])
+
+
 def first_at(shares: Floats, goal: float) -> int | None:
     """The trial, counted from 1, at which a share is reached."""
     reached = np.flatnonzero(shares >= goal)

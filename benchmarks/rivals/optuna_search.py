@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import optuna
@@ -11,8 +12,10 @@ from optuna.samplers import BaseSampler, GPSampler, NSGAIISampler, RandomSampler
 from rivals.problem import Losses, Problem, Proposed, Trace, drive
 
 
-def search(problem: Problem, algorithm: str, seed: int, trials: int) -> Trace:
-    """One study with two objectives to minimize, one trial at a time."""
+def search(
+    problem: Problem, algorithm: str, seed: int, trials: int, enough: Callable[[Sequence[int]], bool] = lambda rows: False
+) -> Trace:
+    """One study with two objectives to minimize, one trial at a time; `enough`: as `drive` has it."""
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that some options are experimental
@@ -31,7 +34,7 @@ def search(problem: Problem, algorithm: str, seed: int, trials: int) -> Trace:
         def tell(trial: Any, losses: Losses) -> None:
             study.tell(trial, losses)
 
-        return drive(problem, seed, trials, ask, tell)
+        return drive(problem, seed, trials, ask, tell, enough)
 
 
 def _sampler(algorithm: str, seed: int) -> BaseSampler:

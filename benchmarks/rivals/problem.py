@@ -93,9 +93,14 @@ class Trace:
 
 
 def drive(
-    problem: Problem, seed: int, trials: int, ask: Callable[[], Proposed], tell: Callable[[Any, Losses], None]
+    problem: Problem,
+    seed: int,
+    trials: int,
+    ask: Callable[[], Proposed],
+    tell: Callable[[Any, Losses], None],
+    enough: Callable[[Sequence[int]], bool] = lambda rows: False,
 ) -> Trace:
-    """Ask and tell until `trials` different designs are known.
+    """Ask and tell until `trials` different designs are known, or the rows so far are `enough`.
 
     A design that is proposed again is answered again, with the same value, for a table costs nothing; whether that counts
     as a trial is for the report to say.
@@ -105,7 +110,7 @@ def drive(
     """
     trace = Trace([], [], [])
     seen: set[int] = set()
-    while len(seen) < trials and len(trace.rows) < ASKS_A_TRIAL * trials:
+    while len(seen) < trials and len(trace.rows) < ASKS_A_TRIAL * trials and not enough(trace.rows):
         began = time.perf_counter()
         places, known_as = ask()
         asked = time.perf_counter() - began
