@@ -261,7 +261,9 @@ def main() -> None:
     parser.add_argument(
         "--again", nargs="+", default=[], metavar="METHOD", help="forget their runs, as nas/frontier, first"
     )
-    parser.add_argument("--until-there", action="store_true", help="end searches of ours and of Optuna that need no more")
+    parser.add_argument(
+        "--until-there", action="store_true", help="end searches of ours and of Optuna that need no more"
+    )
     parser.add_argument("--processes", type=int, default=1)
     parser.add_argument("--subject", help="the method that others are compared with; nas/frontier")
     parser.add_argument("--count-repeats", action="store_true", help="a design proposed again is a trial again")

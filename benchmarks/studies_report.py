@@ -8,7 +8,6 @@ from pathlib import Path
 
 from studies import compared
 
-from nas.experiment import open_search
 from nas.experiment.environment import read_environment
 from nas.pareto.confirmation import Confirmation
 from nas.pareto.curves import draw_attainment
@@ -19,13 +18,11 @@ IGNORED = "weights/\ncheckpoints/\nlock\n*.log.lock\n"
 
 
 def write_pages(out: Path, task: str, records: Mapping[str, Sequence[StudyRecord]]) -> None:
-    """What `nas compare` says of the searches on a task, as a page, a picture and numbers, and a report of each arm's first search."""
+    """What `nas compare` says of the searches on a task, as a page, a picture and numbers."""
     (out / ".gitignore").write_text(IGNORED, encoding="utf-8")
     found = compared(records)
     write_comparison(found, out / f"{task}.html")
     draw_attainment(found, out / f"attainment-{task}.svg")
-    for arm, own in records.items():
-        open_search(own[0].directory).report(out / "reports" / f"{task}-{arm}.html")
     (out / f"{task}.json").write_text(json.dumps(found.to_json(), indent=1) + "\n", encoding="utf-8")
 
 

@@ -13,7 +13,11 @@ from rivals.problem import Losses, Problem, Proposed, Trace, drive
 
 
 def search(
-    problem: Problem, algorithm: str, seed: int, trials: int, enough: Callable[[Sequence[int]], bool] = lambda rows: False
+    problem: Problem,
+    algorithm: str,
+    seed: int,
+    trials: int,
+    enough: Callable[[Sequence[int]], bool] = lambda rows: False,
 ) -> Trace:
     """One study with two objectives to minimize, one trial at a time; `enough`: as `drive` has it."""
     optuna.logging.set_verbosity(optuna.logging.ERROR)
