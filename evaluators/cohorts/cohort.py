@@ -159,8 +159,8 @@ class Cohort:
             for joint, value in program.inputs:
                 value.tensor.copy_(inputs[joint.nodes[0].id][start : start + batch])
             program.forward()
-            if outputs.turned:
-                results.memory[:, start : start + batch] = outputs.memory
+            if outputs.side:
+                results.memory[..., start : start + batch] = outputs.memory
             else:
                 for result, part in zip(results.parts, outputs.parts, strict=True):
                     result[start : start + batch] = part

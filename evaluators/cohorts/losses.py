@@ -8,7 +8,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from evaluators.cohorts.values import Value
+from evaluators.cohorts.values import Value, in_memory
 from evaluators.tasks.criteria import Criterion, CrossEntropy, Reconstruction, SquaredError
 
 
@@ -80,27 +80,30 @@ class CrossEntropyLosses(Losses):
 
 
 class SquaredErrorLosses(Losses):
-    """Regression and reconstruction: one difference for all members, `(members, numbers, batch)`."""
+    """Regression and reconstruction: one difference for all members, `(members, last, …, batch)`."""
 
     def __init__(self, criterion: Criterion, outputs: Value, target: Tensor, smoothing: Sequence[float]) -> None:
         super().__init__(criterion, outputs, target, smoothing)
         batch, count = outputs.batch, len(outputs)
-        self.results, self.grown = (value.memory.view(count, -1, batch) for value in (outputs, outputs.gradient))
-        self.wanted = self.target.view(batch, -1).t()
+        shape = outputs.shapes[0]
+        self.results, self.grown = (
+            value.memory.view(count, *in_memory(shape, batch)) for value in (outputs, outputs.gradient)
+        )
+        self.wanted = self.target.view(batch, *shape).transpose(0, -1)
 
     def step(self) -> None:
         torch.sub(self.results, self.wanted, out=self.grown)
         numbers = self.wanted.numel()
-        torch.div(self.grown.square().sum((1, 2)), numbers, out=self.now)
+        torch.div(self.grown.square().flatten(1).sum(1), numbers, out=self.now)
         self.grown.mul_(2 / numbers)
         self.sum += self.now
 
 
 def make_losses(criterion: Criterion, outputs: Value, target: Tensor, smoothing: Sequence[float]) -> Losses:
     """The losses of `criterion`; those that have no form of their own here take torch's gradients, member by member."""
-    alike = outputs.turned and len(set(outputs.shapes)) == 1
+    alike = outputs.side and len(set(outputs.shapes)) == 1
     if alike and type(criterion) is CrossEntropy and outputs.shapes[0] == (criterion.n_classes,):
         return CrossEntropyLosses(criterion, outputs, target, smoothing)
-    if alike and type(criterion) in (SquaredError, Reconstruction) and outputs.shapes[0] == (target[0].numel(),):
+    if alike and type(criterion) in (SquaredError, Reconstruction) and outputs.shapes[0] in ((target[0].numel(),), target.shape[1:]):
         return SquaredErrorLosses(criterion, outputs, target, smoothing)
     return Losses(criterion, outputs, target, smoothing)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from math import prod
 
 import torch
@@ -19,9 +19,10 @@ Shape = tuple[int, ...]
 class Value:
     """The tensors of some members, each `(batch, *shape)` with a shape of its own.
 
-    Members whose shapes agree but for the last axis lie side by side along that axis: `tensor` is `(batch, …, Σ last)`.
-    Where that is their only axis, its memory has features first and samples last, so that every member's stretch, and that
-    of neighbors, is dense whatever the widths. Otherwise one lies behind the other, and `tensor` is flat.
+    In memory the last axis comes first and samples come last, `(last, *others, batch)`, one member behind the other. So every
+    member's numbers are dense, calls element by element run along the samples and take all members at once, and a matrix
+    product along any axis needs no copies. Where shapes agree but for the last axis, members lie *side by side*:
+    `memory` is `(Σ last, *others, batch)`, and `tensor` all of them as one, `(batch, *others, Σ last)`.
 
     Args:
         shapes: of the members' samples.
@@ -48,62 +49,64 @@ class Value:
         self._root, self._low = self, 0
         self._gradient: Value | None = None
         self.written = [False] * len(self.shapes)
-        widths = [shape[-1] if self.side else batch * prod(shape) for shape in self.shapes]
-        self._offsets = [0, *accumulate(widths)]
+        self._offsets = self._ends()
         if memory is None:
-            whole = self.shapes[0] if shared else (*self.shapes[0][:-1], self._offsets[-1])
-            size = (batch, *whole) if shared or self.side else (self._offsets[-1],)
-            memory = torch.zeros(size[::-1] if self.turned else size, dtype=like.dtype, device=like.device)
+            size = in_memory(self.shapes[0], batch)
+            if not shared:
+                size = (self._offsets[-1], *size[1:]) if self.side else (self._offsets[-1],)
+            memory = torch.zeros(size, dtype=like.dtype, device=like.device)
         self.memory = memory
 
     def __len__(self) -> int:
         return len(self.shapes)
 
-    @property
-    def turned(self) -> bool:
-        """Whether memory has features first: `tensor` is `(batch, Σ last)`, its memory `(Σ last, batch)`."""
-        return self.side and len(self.shapes[0]) == 1
+    def _ends(self) -> list[int]:
+        """Where each member begins, and the last one ends, along the first axis of memory."""
+        return [0, *accumulate(shape[-1] if self.side else self.batch * prod(shape) for shape in self.shapes)]
+
+    @cached_property
+    def flat(self) -> Tensor:
+        """All numbers, in the order of memory."""
+        return self.memory.view(-1)
 
     @cached_property
     def tensor(self) -> Tensor:
-        return self.memory.t() if self.turned else self.memory
+        """Side by side `(batch, *others, Σ last)`; shared `(batch, *shape)`; otherwise flat."""
+        return self.memory.transpose(0, -1) if self.side or self.shared else self.memory
 
     @cached_property
     def parts(self) -> list[Tensor]:
         """Each member's tensor, `(batch, *shape)`, as a view."""
+        return [part.transpose(0, -1) for part in self.part_memories]
+
+    @cached_property
+    def part_memories(self) -> list[Tensor]:
+        """Each member's memory, `(last, *others, batch)`."""
         if self.shared:
-            return [self.tensor] * len(self)
-        cuts = zip(self._offsets, self._offsets[1:], self.shapes, strict=False)
+            return [self.memory] * len(self)
+        cuts = [self.memory[low:high] for low, high in pairwise(self._offsets)]
         if self.side:
-            return [self.tensor[..., low:high] for low, high, _ in cuts]
-        return [self.tensor[low:high].view(self.batch, *shape) for low, high, shape in cuts]
+            return cuts
+        return [cut.view(in_memory(shape, self.batch)) for cut, shape in zip(cuts, self.shapes, strict=True)]
 
     @cached_property
-    def rows(self) -> Tensor:
-        """`tensor` with all axes but the last as one: `(rows, Σ last)`; only side by side or shared."""
-        return _as_rows(self.tensor)
+    def columns(self) -> Tensor:
+        """`(Σ last, numbers)`: all axes but the last, and the batch, as one; only side by side or shared."""
+        return _as_columns(self.memory)
 
     @cached_property
-    def part_rows(self) -> list[Tensor]:
-        """Each member's tensor with all axes but the last as one."""
-        if self.side:
-            return [self.rows[:, low:high] for low, high in zip(self._offsets, self._offsets[1:], strict=False)]
-        return [_as_rows(part) for part in self.parts]
+    def part_columns(self) -> list[Tensor]:
+        """`(last, numbers)` of each member."""
+        return [_as_columns(part) for part in self.part_memories]
 
     def slice(self, low: int, high: int) -> Value:
         """The members from `low` to before `high`, in the same memory."""
         if (low, high) == (0, len(self)):
             return self
-        start, end = self._offsets[low], self._offsets[high]
-        memory = self.memory
-        if not self.shared:
-            memory = memory[..., start:end] if self.side and not self.turned else memory[start:end]
+        memory = self.memory if self.shared else self.memory[self._offsets[low] : self._offsets[high]]
         part = Value(self.shapes[low:high], self.batch, like=memory, memory=memory, shared=self.shared)
         part.side = self.side
-        if self.side:
-            part._offsets = [0, *accumulate(shape[-1] for shape in part.shapes)]
-        else:
-            part._offsets = [0, *accumulate(self.batch * prod(shape) for shape in part.shapes)]
+        part._offsets = part._ends()
         part._root, part._low = self._root, self._low + low
         return part
 
@@ -171,20 +174,24 @@ class Pool:
 def together(*values: Value) -> list[tuple[Tensor, ...]]:
     """The fewest tuples of tensors on which a computation element by element must be called, so that all members are served.
 
-    Axes are in the order of memory.
-
     >>> x, y = (Value([(2,), (3,)], 4, like=torch.zeros(())) for _ in range(2))
     >>> [tuple(one.shape) for one in together(x, y)[0]]
-    [(5, 4), (5, 4)]
+    [(20,), (20,)]
     """
     first = values[0]
-    alike = all(
-        (value.shared, value.side, value.shapes) == (first.shared, first.side, first.shapes) for value in values
-    )
-    if alike:
-        return [tuple(value.memory for value in values)]
-    return list(zip(*(value.parts for value in values), strict=True))
+    if all((value.shared, value.shapes) == (first.shared, first.shapes) for value in values):
+        return [tuple(value.flat for value in values)]
+    return list(zip(*(value.part_memories for value in values), strict=True))
 
 
-def _as_rows(tensor: Tensor) -> Tensor:
-    return tensor if tensor.ndim == 2 else tensor.flatten(0, -2) if tensor.ndim > 2 else tensor.unsqueeze(1)
+def in_memory(shape: Shape, batch: int) -> Shape:
+    """How a member's samples lie: the last axis first, the batch last.
+
+    >>> in_memory((4, 6, 3), 128)
+    (3, 4, 6, 128)
+    """
+    return (*shape[-1:], *shape[:-1], batch)
+
+
+def _as_columns(memory: Tensor) -> Tensor:
+    return memory.flatten(1) if memory.ndim > 1 else memory.unsqueeze(0)

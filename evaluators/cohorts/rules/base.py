@@ -130,11 +130,6 @@ class Destination:
                 calls.append(compute(*tensors, out))
         return calls
 
-    def product(self, place: int, left: Tensor, right: Tensor, factor: float = 1.0) -> Call:
-        """The call that brings `factor` times the matrix product of two for one member, as rows."""
-        out = self.value.part_rows[place]
-        return partial(torch.addmm, out, left, right, beta=self.holds, alpha=factor, out=out)
-
 
 def summed(numbers: Tensor, dims: tuple[int, ...], out: Tensor, added: bool) -> Call:
     """The call that brings the sum over `dims`, which stay as axes of size 1 where `out` has them, to a weight's gradient.
@@ -144,6 +139,11 @@ def summed(numbers: Tensor, dims: tuple[int, ...], out: Tensor, added: bool) -> 
     """
     keep = out.ndim == numbers.ndim
     return partial(_add_sum, numbers, dims, keep, out) if added else partial(torch.sum, numbers, dims, keep, out=out)
+
+
+def row_sums(numbers: Tensor, slot: Slot) -> Calls:
+    """The calls that bring the gradient of a weight of which `numbers` has a row for each element."""
+    return [] if slot.gradient is None else [summed(numbers, (1,), slot.gradient, slot.tied)]
 
 
 def _add_sum(numbers: Tensor, dims: tuple[int, ...], keep: bool, out: Tensor) -> None:

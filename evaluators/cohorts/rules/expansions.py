@@ -1,13 +1,13 @@
 """Layers y = φ(x) Wᵀ in which φ makes several numbers of each one: what their rules have in common.
 
-Memory is turned here, features first and samples last: a member's x is `(i, rows)` and φ(x) is `(i, K, rows)`. So calls
-element by element run along the samples however small K is, and (i, K) is the order that the layers' weights have.
+A member's x lies in memory as `(i, numbers)`, and so φ(x) is `(i, K, numbers)` here. Calls element by element run along the
+samples however small K is, and (i, K) is the order that the layers' weights have.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import partial
+from functools import cached_property, partial
 from itertools import accumulate, pairwise
 from math import prod
 from typing import NamedTuple, TypeVar
@@ -15,7 +15,7 @@ from typing import NamedTuple, TypeVar
 import torch
 from torch import Tensor
 
-from evaluators.cohorts.rules.base import Calls, Destination, Site
+from evaluators.cohorts.rules.base import Calls, Destination, Site, row_sums
 from evaluators.cohorts.values import Value
 from evaluators.cohorts.weights import Slot
 
@@ -30,38 +30,44 @@ def serves(site: Site) -> bool:
     return site.attrs["axis"] == site.types[0][0].names[-1] and (x.shared or x.side) and y.side
 
 
-class Turned:
-    """An input with its features first, member after member: `(Σ i, rows)`, or `(i, rows)` where they share it.
+class Columns:
+    """Features as rows, member after member: `(Σ i, numbers)`, or `(i, numbers)` where they share them.
 
     Args:
-        widths: i of each member; of a shared one, just one.
-        rows: samples, and all axes but the last.
-        like: gives dtype and device.
-        whole: it lies so already; None: it is copied.
+        widths: i of each member; of shared ones, just one.
+        whole: the features.
+        shared: all members have the same.
     """
 
-    def __init__(self, widths: Sequence[int], rows: int, like: Tensor, whole: Tensor | None = None) -> None:
-        self.widths, self.rows, self.shared = tuple(widths), rows, False
-        self.whole = like.new_zeros(sum(widths), rows) if whole is None else whole
-        self.gradient = torch.zeros_like(self.whole)
+    def __init__(self, widths: Sequence[int], whole: Tensor, *, shared: bool = False) -> None:
+        self.widths, self.whole, self.shared = tuple(widths), whole, shared
+        self._into: Destination | None = None
 
     @classmethod
-    def of(cls, x: Value) -> Turned:
-        """As much memory as `x` needs."""
+    def of(cls, x: Value) -> Columns:
+        """Those of a value that is shared or side by side."""
         widths = [shape[-1] for shape in x.shapes]
-        whole = x.memory if x.turned else None
-        turned = cls(widths[:1] if x.shared else widths, len(x.rows), x.tensor, whole)
-        turned.shared = x.shared
-        return turned
+        return cls(widths[:1] if x.shared else widths, x.columns, shared=x.shared)
 
-    def take(self, x: Value) -> Calls:
-        """Calls that copy `x`, of which this was made, where it lies otherwise."""
-        return [] if x.turned else [partial(self.whole.copy_, x.rows.t())]
+    @property
+    def rows(self) -> int:
+        return self.whole.shape[1]
 
-    def bring(self, into: Destination) -> Calls:
-        """Calls that take `gradient` where it belongs."""
-        out = into.value.rows.t()
-        return [*into.before, partial(out.add_ if into.holds else out.copy_, self.gradient)]
+    @cached_property
+    def gradient(self) -> Tensor:
+        """Where that with respect to them is gathered: at once where it belongs, if nothing is there yet."""
+        into = self._into
+        return torch.zeros_like(self.whole) if into is None or into.holds else into.value.columns
+
+    def learn(self, into: Destination) -> None:
+        """Say where the gradient belongs; to be called before it is asked for."""
+        self._into = into
+
+    def bring(self) -> Calls:
+        """Calls that take the gradient where it belongs, where it is not there."""
+        into = self._into
+        assert into is not None
+        return [*into.before, partial(into.value.columns.add_, self.gradient)] if into.holds else list(into.before)
 
 
 class Piece(NamedTuple):
@@ -69,7 +75,7 @@ class Piece(NamedTuple):
 
     Args:
         member: one of those that they belong to.
-        first: place of the first of them in `Turned`.
+        first: place of the first of them in `Columns`.
         low: where their φ begins in the memory of the expansion.
         shape: of their φ, `(n, K, rows)`.
     """
@@ -88,7 +94,7 @@ class Piece(NamedTuple):
         return whole[self.low : self.high].view(self.shape)
 
     def x(self, whole: Tensor) -> Tensor:
-        """They themselves in memory laid out like that of `Turned`: `(n, rows)`."""
+        """They themselves in memory laid out like that of `Columns`: `(n, rows)`."""
         return whole[self.first : self.first + self.shape[0]]
 
 
@@ -96,18 +102,18 @@ class Expansion:
     """The memory of φ(x): one block for each member; where x is shared, one for each K.
 
     Args:
-        turned: the x.
+        features: the x.
         counts: K of each member.
     """
 
-    def __init__(self, turned: Turned, counts: Sequence[int]) -> None:
-        leaders = [counts.index(count) if turned.shared else member for member, count in enumerate(counts)]
+    def __init__(self, features: Columns, counts: Sequence[int]) -> None:
+        leaders = [counts.index(count) if features.shared else member for member, count in enumerate(counts)]
         self.owners = sorted(set(leaders))
         self.block = [self.owners.index(leader) for leader in leaders]
-        self.firsts = [0 if turned.shared else sum(turned.widths[:member]) for member in self.owners]
-        widths = [turned.widths[0 if turned.shared else member] for member in self.owners]
-        self.shapes = [(i, counts[member], turned.rows) for member, i in zip(self.owners, widths, strict=True)]
-        self.whole = turned.whole.new_zeros(sum(map(prod, self.shapes)))
+        self.firsts = [0 if features.shared else sum(features.widths[:member]) for member in self.owners]
+        widths = [features.widths[0 if features.shared else member] for member in self.owners]
+        self.shapes = [(i, counts[member], features.rows) for member, i in zip(self.owners, widths, strict=True)]
+        self.whole = features.whole.new_zeros(sum(map(prod, self.shapes)))
 
     def strips(self) -> list[Piece]:
         """Everything, in as few pieces as there can be."""
@@ -141,7 +147,7 @@ class Expansion:
 
 
 class Result:
-    """y = Σ φ(x) Wᵀ + b, gathered with features first.
+    """y = Σ φ(x) Wᵀ + b.
 
     Args:
         y: where it goes; side by side.
@@ -150,22 +156,19 @@ class Result:
 
     def __init__(self, y: Value, bias: Slot | None = None) -> None:
         self.y, self.bias = y, bias
-        self.turned = Turned.of(y)
+        self.widths, self.whole = [shape[-1] for shape in y.shapes], y.columns
+
+    @property
+    def gradient(self) -> Tensor:
+        return self.y.gradient.columns
 
     def forward(self) -> Calls:
-        """Take the sum to y."""
-        rows, sums = self.y.rows, self.turned.whole.t()
-        if self.bias is not None:
-            return [partial(torch.add, sums, self.bias.whole, out=rows)]
-        return [] if self.y.turned else [partial(rows.copy_, sums)]
+        """What is left to do to the sum."""
+        return [] if self.bias is None else [partial(self.whole.add_, self.bias.whole.unsqueeze(1))]
 
     def backward(self) -> Calls:
-        """Take the gradient from y; to be called before the products' own."""
-        if self.y.turned:
-            self.turned.gradient = self.y.gradient.memory
-        grown = self.turned.gradient
-        calls: Calls = [] if self.y.turned else [partial(grown.copy_, self.y.gradient.rows.t())]
-        return calls if self.bias is None else [*calls, *row_sums(grown, self.bias)]
+        """The gradient of the bias."""
+        return [] if self.bias is None else row_sums(self.gradient, self.bias)
 
 
 class Product:
@@ -182,7 +185,7 @@ class Product:
 
     def forward(self) -> Calls:
         calls: Calls = []
-        for weight, z, out in self._runs(self.result.turned.whole):
+        for weight, z, out in self._runs(self.result.whole):
             factors = (weight.whole.view(-1, len(z)), z)
             calls.append(
                 partial(torch.addmm, out, *factors, out=out) if self.added else partial(torch.mm, *factors, out=out)
@@ -192,7 +195,7 @@ class Product:
     def to_weights(self) -> Calls:
         """The gradient of the weight; reads φ(x)."""
         calls: Calls = []
-        for weight, z, grown in self._runs(self.result.turned.gradient):
+        for weight, z, grown in self._runs(self.result.gradient):
             if weight.gradient is not None:
                 out = weight.gradient.view(-1, len(z))
                 tied = partial(torch.addmm, out, grown, z.t(), out=out)
@@ -204,26 +207,14 @@ class Product:
         outs = cut(whole, [(i * count, rows) for i, count, rows in self.phi.shapes])
         return [
             partial(torch.mm, weight.whole.view(-1, len(out)).t(), grown, out=out)
-            for (weight, _, grown), out in zip(self._runs(self.result.turned.gradient), outs, strict=True)
+            for (weight, _, grown), out in zip(self._runs(self.result.gradient), outs, strict=True)
         ]
 
     def _runs(self, whole: Tensor) -> Iterator[tuple[Slot, Tensor, Tensor]]:
         """Weight, φ(x), and its part of the result or gradient, for each product."""
-        ends = [0, *accumulate(self.result.turned.widths)]
+        ends = [0, *accumulate(self.result.widths)]
         for low, high, z in self.phi.runs():
             yield self.weight.slice(low, high), z, whole[ends[low] : ends[high]]
-
-
-def row_sums(numbers: Tensor, slot: Slot) -> Calls:
-    """The gradient of a weight of which `numbers` has a row for each element."""
-    if slot.gradient is None:
-        return []
-    out = slot.gradient
-    return [partial(_add_sums, numbers, out) if slot.tied else partial(torch.sum, numbers, 1, out=out)]
-
-
-def _add_sums(numbers: Tensor, out: Tensor) -> None:
-    out.add_(numbers.sum(1))
 
 
 def cut(whole: Tensor, shapes: Sequence[tuple[int, ...]]) -> list[Tensor]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -10,7 +11,7 @@ from torch import Tensor
 
 from evaluators.cohorts.rules.activations import PAIRS
 from evaluators.cohorts.rules.base import Call, Calls, Destination, Made, Site, summed
-from evaluators.cohorts.rules.mixing import Mix
+from evaluators.cohorts.rules.mixing import Mix, matrices
 from evaluators.cohorts.rules.row_norms import RowNorm
 from evaluators.cohorts.values import Value
 
@@ -60,46 +61,46 @@ def spatial_gate(site: Site) -> Made:
     """y = x₁ ⊙ (W LN(x₂) + b) of x = [x₁; x₂], W along the tokens"""
     x, y = site.inputs[0], site.output
     weight, bias = site.weights["mix.weight"], site.weights["mix.bias"]
-    names = site.types[0][0].names
-    at = names.index(str(site.attrs["axis"])) + 1
-    order = [at, *(i for i in range(len(names) + 1) if i != at)]
-    gate, normal = (Value(y.shapes, y.batch, like=y.tensor) for _ in range(2))
+    at = site.types[0][0].names.index(str(site.attrs["axis"]))
+    gate, normal, mixed = (Value(y.shapes, y.batch, like=y.tensor) for _ in range(3))
     slots = (site.weights["norm.weight"], site.weights["norm.bias"])
     norm = RowNorm(gate, normal, *slots, eps=NORM_EPS, centered=True, scratch=site.scratch)
+    mixes = [Mix(part, 1.0, site.scratch) for part in weight.parts]
 
-    def halves(value: Value) -> list[tuple[Tensor, Tensor]]:
-        found = (part.chunk(2, -1) for part in value.parts)
-        return [(first.permute(order), second) for first, second in found]
+    def halves(value: Value) -> list[Sequence[Tensor]]:
+        return [part.chunk(2) for part in value.part_memories]
 
-    fronts = [part.permute(order) for part in y.parts]
-    mixes = [
-        Mix(part.permute(order), own, out.new_empty(out.shape))
-        for part, out, own in zip(normal.parts, fronts, weight.parts, strict=True)
-    ]
-    biases = [part.view(-1, *[1] * len(names)) for part in bias.parts]
-    forward: Calls = [partial(to.copy_, second) for to, (_, second) in zip(gate.parts, halves(x), strict=True)]
+    def tokens(value: Value) -> list[Tensor]:
+        return [matrices(part, at) for part in value.part_memories]
+
+    forward: Calls = [partial(to.copy_, second) for to, (_, second) in zip(gate.part_memories, halves(x), strict=True)]
     forward += norm.forward()
-    for mix, b, (passed, _), out in zip(mixes, biases, halves(x), fronts, strict=True):
-        forward += [*mix.forward, partial(mix.result.add_, b), partial(torch.mul, passed, mix.result, out=out)]
+    forward += [
+        mix.forward(*each) for mix, *each in zip(mixes, tokens(normal), tokens(mixed), bias.parts, strict=True)
+    ]
+    forward += [
+        partial(torch.mul, passed, part, out=out)
+        for (passed, _), part, out in zip(halves(x), mixed.part_memories, y.part_memories, strict=True)
+    ]
 
     def backward() -> Calls:
         into = site.gradient()
         calls = [] if into is None else list(into.before)
-        for i, (mix, (passed, _), part) in enumerate(zip(mixes, halves(x), y.gradient.parts, strict=True)):
-            gradient = part.permute(order)
+        for i, (mix, (passed, _)) in enumerate(zip(mixes, halves(x), strict=True)):
+            gradient, part = y.gradient.part_memories[i], mixed.part_memories[i]
             if into is not None:
-                calls.append(_put(gradient, mix.result, halves(into.value)[i][0], into))
+                calls.append(_put(gradient, part, halves(into.value)[i][0], into))
+            grown = tokens(mixed)[i]
             calls += [
-                partial(torch.mul, gradient, passed, out=mix.result),
-                mix.weight_gradient(weight.gradients[i], weight.tied),
-                summed(mix.result.flatten(1), (1,), bias.gradients[i], bias.tied),
-                mix.input_gradient,
-                partial(normal.gradient.parts[i].permute(order).copy_, mix.source),
+                partial(torch.mul, gradient, passed, out=part),
+                *mix.weight_gradient(tokens(normal)[i], grown, weight.gradients[i], weight.tied),
+                summed(grown, (0, 2), bias.gradients[i], bias.tied),
+                mix.input_gradient(grown, tokens(normal.gradient)[i], added=False),
             ]
         calls += norm.backward(normal.gradient, None if into is None else Destination(gate.gradient, False, []))
         if into is not None:
-            for (_, second), grown in zip(halves(into.value), gate.gradient.parts, strict=True):
-                calls.append(partial(second.add_ if into.holds else second.copy_, grown))
+            for (_, second), part in zip(halves(into.value), gate.gradient.part_memories, strict=True):
+                calls.append(partial(second.add_ if into.holds else second.copy_, part))
         return calls
 
     return forward, backward

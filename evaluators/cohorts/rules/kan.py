@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
-from itertools import groupby
 
 import torch
 from torch import Tensor
 
-from evaluators.cohorts.rules.base import Call, Calls, Made, Site
-from evaluators.cohorts.rules.expansions import Expansion, Piece, Product, Result, Turned, row_sums, serves
+from evaluators.cohorts.rules.base import Call, Calls, Made, Site, row_sums
+from evaluators.cohorts.rules.expansions import Columns, Expansion, Piece, Product, Result, serves
+from evaluators.cohorts.rules.row_norms import Normalised, Segments
 from evaluators.cohorts.weights import Slot
 
 _aten = torch.ops.aten
@@ -21,16 +20,15 @@ def rbf_kan(site: Site) -> Made | None:
     if not serves(site):
         return None
     x, weights = site.inputs[0], site.weights
-    turned, result = Turned.of(x), Result(site.output, weights["base.bias"])
-    silu = Expansion(turned, [1] * len(site))
-    activated = silu.whole.view_as(turned.whole)
+    features, result = Columns.of(x), Result(site.output, weights["base.bias"])
+    silu = Expansion(features, [1] * len(site))
+    activated = silu.whole.view_as(features.whole)
     base = Product(silu, weights["base.weight"], result)
-    norm = _LayerNorm(turned, weights["norm.weight"], weights["norm.bias"])
+    norm = _LayerNorm(features, weights["norm.weight"], weights["norm.bias"])
     bumps = _Bumps(norm.y, weights["centres"], learning=site.training)
     sums = Product(bumps.phi, weights["weight"], result, added=True)
     forward: Calls = [
-        *turned.take(x),
-        partial(_aten.silu.out, turned.whole, out=activated),
+        partial(_aten.silu.out, features.whole, out=activated),
         *base.forward(),
         *norm.forward(),
         *bumps.forward(),
@@ -45,19 +43,20 @@ def rbf_kan(site: Site) -> Made | None:
         calls += norm.to_weights()
         if into is None:
             return calls
+        features.learn(into)
         return [
             *calls,
             *base.to_features(silu.whole),
-            partial(_aten.silu_backward.grad_input, activated, turned.whole, grad_input=turned.gradient),
+            partial(_aten.silu_backward.grad_input, activated, features.whole, grad_input=features.gradient),
             *norm.to_input(),
-            *turned.bring(into),
+            *features.bring(),
         ]
 
     return forward, backward
 
 
 class _LayerNorm:
-    """LN(x) over the features of each member: means are taken of neighbors of one width at once, and of no others together.
+    """LN(x) over the features of each member.
 
     Args:
         x: the input.
@@ -67,24 +66,17 @@ class _LayerNorm:
 
     EPS = 1e-5
 
-    def __init__(self, x: Turned, weight: Slot, bias: Slot) -> None:
+    def __init__(self, x: Columns, weight: Slot, bias: Slot) -> None:
         self.x, self.weight, self.bias = x, weight, bias
-        like = x.whole
-        self.y = Turned([shape[0] for shape in weight.shapes], x.rows, like)
-        self.runs = [(width, len(list(members))) for width, members in groupby(x.widths)]
-        self.mean, self.inverse = (like.new_empty(len(x.widths), x.rows) for _ in range(2))
-        self.normal, self.scratch = torch.empty_like(like), torch.empty_like(like)
+        widths = [shape[0] for shape in weight.shapes]
+        self.y = Columns(widths, x.whole.new_zeros(sum(widths), x.rows))
+        self.normal, self.scratch = torch.empty_like(x.whole), torch.empty_like(x.whole)
+        self.norm = Normalised(Segments(x.widths, x.whole), self.normal, eps=self.EPS, centered=True)
 
     def forward(self) -> Calls:
         normal, y = self._side_by_side(self.normal), self._side_by_side(self.y.whole)
         return [
-            *self._means(self.x.whole, self.mean),
-            *self._with(torch.sub, self.x.whole, self.mean, self.normal),
-            partial(torch.mul, self.normal, self.normal, out=self.scratch),
-            *self._means(self.scratch, self.inverse),
-            partial(self.inverse.add_, self.EPS),
-            partial(self.inverse.rsqrt_),
-            *self._with(torch.mul, self.normal, self.inverse, self.normal),
+            *self.norm.forward(self.x.whole, self.scratch),
             partial(torch.mul, normal, self._column(self.weight), out=y),
             partial(y.add_, self._column(self.bias)),
         ]
@@ -106,33 +98,8 @@ class _LayerNorm:
         grown = self.y.gradient
         return [
             partial(torch.mul, grown, self.normal, out=self.scratch),
-            *self._means(grown, self.mean),
-            *self._with(torch.sub, grown, self.mean, grown),
-            *self._means(self.scratch, self.mean),
-            *self._with(torch.mul, self.normal, self.mean, self.scratch),
-            partial(torch.sub, grown, self.scratch, out=grown),
-            *self._with(torch.mul, grown, self.inverse, grown),
-            partial(self.x.gradient.add_, grown),
+            *self.norm.backward(grown, self.scratch, self.x.gradient, added=True),
         ]
-
-    def _features(self, whole: Tensor) -> list[Tensor]:
-        """`(members, i, rows)` for each run of neighbors of one width."""
-        runs = torch.split(whole, [width * count for width, count in self.runs])
-        return [torch.unflatten(run, 0, (count, width)) for run, (width, count) in zip(runs, self.runs, strict=True)]
-
-    def _numbers(self, whole: Tensor) -> list[Tensor]:
-        """Of one number for each member and row: `(members, 1, rows)` for each run."""
-        return [run.unsqueeze(1) for run in torch.split(whole, [count for _, count in self.runs])]
-
-    def _means(self, whole: Tensor, out: Tensor) -> Calls:
-        """The calls that bring the means over the features of each member."""
-        pairs = zip(self._features(whole), self._numbers(out), strict=True)
-        return [partial(torch.mean, features, 1, True, out=number) for features, number in pairs]
-
-    def _with(self, function: Callable[..., Tensor], whole: Tensor, numbers: Tensor, out: Tensor) -> Calls:
-        """The calls of `function` on the features of members and their numbers."""
-        trios = zip(self._features(whole), self._numbers(numbers), self._features(out), strict=True)
-        return [partial(function, features, number, out=to) for features, number, to in trios]
 
     def _side_by_side(self, features: Tensor) -> Tensor:
         """`(members, i, rows)` where they share x, else `(1, Σ i, rows)`."""
@@ -146,15 +113,15 @@ class _Bumps:
     """exp(−((x − μₖ) / h)²).
 
     Args:
-        turned: the x, which no two members share.
+        features: the x, which no two members share.
         centers: μ of each member.
         learning: there will be a backward pass.
     """
 
-    def __init__(self, turned: Turned, centers: Slot, *, learning: bool) -> None:
-        self.turned, self.centers = turned, centers
+    def __init__(self, features: Columns, centers: Slot, *, learning: bool) -> None:
+        self.features, self.centers = features, centers
         counts = [shape[0] for shape in centers.shapes]
-        self.phi = Expansion(turned, counts)
+        self.phi = Expansion(features, counts)
         self.gradient = torch.zeros_like(self.phi.whole) if learning else self.phi.whole
         self.factors = [-(((count - 1) / 4) ** 2) for count in counts]
         self.stretches = self.phi.stretches()
@@ -183,7 +150,7 @@ class _Bumps:
             calls += [self._measure(piece, self._distance(piece, stretch.start)) for piece in pieces]
             calls.append(partial(grown.mul_, self.distance[: len(grown)]))
             for piece in pieces:
-                out = piece.x(self.turned.gradient)
+                out = piece.x(self.features.gradient)
                 calls.append(partial(torch.sum, piece.of(self.gradient), 1, out=out))
                 calls.append(partial(out.mul_, 2 * self.factors[piece.member]))
         return calls
@@ -192,7 +159,7 @@ class _Bumps:
         return self.distance[piece.low - start : piece.high - start].view(piece.shape)
 
     def _measure(self, piece: Piece, distance: Tensor) -> Call:
-        x, centers = piece.x(self.turned.whole).unsqueeze(1), self.centers.parts[piece.member].unsqueeze(1)
+        x, centers = piece.x(self.features.whole).unsqueeze(1), self.centers.parts[piece.member].unsqueeze(1)
         return partial(torch.sub, x, centers, out=distance)
 
 
@@ -201,13 +168,12 @@ def chebyshev_kan(site: Site) -> Made | None:
     counts = [shape[2] for shape in site.weights["weight"].shapes]
     if min(counts) < 2 or not serves(site):
         return None
-    turned, result = Turned.of(site.inputs[0]), Result(site.output)
-    phi = Expansion(turned, counts)
+    features, result = Columns.of(site.inputs[0]), Result(site.output)
+    phi = Expansion(features, counts)
     sums = Product(phi, site.weights["weight"], result)
-    x, twice = torch.zeros_like(turned.whole), torch.zeros_like(turned.whole)
+    x, twice = torch.zeros_like(features.whole), torch.zeros_like(features.whole)
     forward: Calls = [
-        *turned.take(site.inputs[0]),
-        partial(torch.tanh, turned.whole, out=x),
+        partial(torch.tanh, features.whole, out=x),
         partial(torch.mul, x, 2, out=twice),
     ]
     for strip in phi.strips():
@@ -222,6 +188,7 @@ def chebyshev_kan(site: Site) -> Made | None:
         into = site.gradient()
         if into is None:
             return [*result.backward(), *sums.to_weights()]
+        features.learn(into)
         memory = torch.zeros_like(phi.whole)
         calls = [*result.backward(), *sums.to_weights(), *sums.to_features(memory)]
         for strip in phi.strips():
@@ -230,11 +197,11 @@ def chebyshev_kan(site: Site) -> Made | None:
                 calls.append(partial(grown[k - 1].addcmul_, double, grown[k]))
                 if k > 2:
                     calls.append(partial(grown[k - 2].sub_, grown[k]))
-            out = strip.x(turned.gradient)
+            out = strip.x(features.gradient)
             calls.append(partial(out.copy_, grown[1]))
             calls += [partial(out.addcmul_, terms[k - 1], grown[k], value=2) for k in range(2, len(terms))]
-        calls.append(partial(_aten.tanh_backward.grad_input, turned.gradient, x, grad_input=turned.gradient))
-        return [*calls, *turned.bring(into)]
+        calls.append(partial(_aten.tanh_backward.grad_input, features.gradient, x, grad_input=features.gradient))
+        return [*calls, *features.bring()]
 
     return forward, backward
 
@@ -243,14 +210,14 @@ def fourier_kan(site: Site) -> Made | None:
     """yⱼ = bⱼ + Σᵢ Σₖ cⱼᵢₖ cos(k xᵢ) + sⱼᵢₖ sin(k xᵢ)."""
     if not serves(site):
         return None
-    turned, result = Turned.of(site.inputs[0]), Result(site.output, site.weights["bias"])
-    phi = Expansion(turned, [shape[2] for shape in site.weights["weight"].shapes])
+    features, result = Columns.of(site.inputs[0]), Result(site.output, site.weights["bias"])
+    phi = Expansion(features, [shape[2] for shape in site.weights["weight"].shapes])
     sums = Product(phi, site.weights["weight"], result)
     strips = list(phi.strips())
-    forward: Calls = [*turned.take(site.inputs[0])]
+    forward: Calls = []
     for strip in strips:
         cosines, sines = strip.of(phi.whole).chunk(2, 1)
-        forward.append(partial(torch.mul, strip.x(turned.whole).unsqueeze(1), _frequencies(cosines), out=sines))
+        forward.append(partial(torch.mul, strip.x(features.whole).unsqueeze(1), _frequencies(cosines), out=sines))
         forward += [partial(torch.cos, sines, out=cosines), partial(torch.sin, sines, out=sines)]
     forward += [*sums.forward(), *result.forward()]
 
@@ -258,6 +225,7 @@ def fourier_kan(site: Site) -> Made | None:
         into = site.gradient()
         if into is None:
             return [*result.backward(), *sums.to_weights()]
+        features.learn(into)
         memory = torch.zeros_like(phi.whole)
         calls = [*result.backward(), *sums.to_weights(), *sums.to_features(memory)]
         for strip in strips:
@@ -266,8 +234,8 @@ def fourier_kan(site: Site) -> Made | None:
             calls.append(partial(of_sines.mul_, cosines))
             calls.append(partial(of_sines.addcmul_, of_cosines, sines, value=-1))
             calls.append(partial(of_sines.mul_, _frequencies(cosines)))
-            calls.append(partial(torch.sum, of_sines, 1, out=strip.x(turned.gradient)))
-        return [*calls, *turned.bring(into)]
+            calls.append(partial(torch.sum, of_sines, 1, out=strip.x(features.gradient)))
+        return [*calls, *features.bring()]
 
     return forward, backward
 

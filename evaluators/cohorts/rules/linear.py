@@ -50,9 +50,9 @@ def _linear(site: Site, factors: list[float]) -> Made:
                 out = run.matrices(weight, weight.gradient)
                 calls.append(_product(out, left, right.mT, factors[run.low], out if weight.tied else None))
         if bias is not None and bias.gradient is not None:
-            whole = [(y.gradient.rows, bias.gradient)]
-            parts = zip(y.gradient.part_rows, bias.gradients, strict=True)
-            calls += [summed(rows, (0,), out, bias.tied) for rows, out in (whole if y.side else parts)]
+            whole = [(y.gradient.columns, bias.gradient)]
+            parts = zip(y.gradient.part_columns, bias.gradients, strict=True)
+            calls += [summed(numbers, (1,), out, bias.tied) for numbers, out in (whole if y.side else parts)]
         into = site.gradient()
         if into is not None:
             calls += into.before
@@ -77,10 +77,10 @@ class _Run(NamedTuple):
         return self._cut(part.view(-1, *slot.shapes[self.low][1:] or (1,)))
 
     def columns(self, value: Value) -> Tensor:
-        """Their part of a value, features first: `(products, features, rows)`, likewise."""
+        """Their part of a value: `(products, features, numbers)`, likewise."""
         if value.shared or self.high == self.low + 1:
-            return value.part_rows[self.low].t()
-        return self._cut(value.slice(self.low, self.high).rows.t())
+            return value.part_columns[self.low]
+        return self._cut(value.slice(self.low, self.high).columns)
 
     def _cut(self, whole: Tensor) -> Tensor:
         return whole if self.products == 1 else torch.unflatten(whole, 0, (self.products, -1))
@@ -91,7 +91,7 @@ def _runs(site: Site) -> list[_Run]:
     if x.shared and y.side:
         return [_Run(0, len(site), 1)]
     sizes = enumerate(site.weights["weight"].shapes)
-    alike = groupby(sizes, lambda one: one[1] if x.turned and y.turned else one[0])
+    alike = groupby(sizes, lambda one: one[1] if x.side and y.side else one[0])
     ends = accumulate((len(list(members)) for _, members in alike), initial=0)
     return [_Run(low, high, high - low) for low, high in pairwise(ends)]
 

@@ -73,13 +73,13 @@ def softmax(site: Site) -> Made:
     """yᵢ = exp xᵢ / Σⱼ exp xⱼ"""
     x, y = site.inputs[0], site.output
     names = site.types[0][0].names
-    at = names.index(str(site.attrs["axis"])) + 1
-    whole = x.side and y.side and at < len(names)
+    at = (names.index(str(site.attrs["axis"])) + 1) % len(names)  # in memory, where the last axis comes first
+    whole = x.side and y.side and at > 0
 
     def tensors(*values: Value) -> list[tuple[Tensor, ...]]:
         if whole or y.shared:
-            return [tuple(value.tensor for value in values)]
-        return list(zip(*(value.parts for value in values), strict=True))
+            return [tuple(value.memory for value in values)]
+        return list(zip(*(value.part_memories for value in values), strict=True))
 
     def backward() -> Calls:
         into = site.gradient()
@@ -87,18 +87,13 @@ def softmax(site: Site) -> Made:
             return []
         calls = list(into.before)
         for gradient, result, to in tensors(y.gradient, y, into.value):
-            out = torch.empty_like(to, memory_format=torch.contiguous_format)
-            calls += [
-                partial(_aten._softmax_backward_data.out, gradient, result, at, to.dtype, grad_input=out),
-                partial(to.add_ if into.holds else to.copy_, out),
-            ]
+            out = site.scratch.take(0, to) if into.holds else to
+            calls.append(partial(_aten._softmax_backward_data.out, gradient, result, at, to.dtype, grad_input=out))
+            if into.holds:
+                calls.append(partial(to.add_, out))
         return calls
 
-    return [partial(_softmax, given, at, out) for given, out in tensors(x, y)], backward
-
-
-def _softmax(x: Tensor, at: int, out: Tensor) -> None:
-    out.copy_(torch.softmax(x, at))
+    return [partial(torch._softmax, given, at, False, out=out) for given, out in tensors(x, y)], backward
 
 
 def contract(site: Site) -> Made:

@@ -66,7 +66,7 @@ def _scaled(site: Site, factor: Slot | None, term: Slot | None) -> Made:
                 assert out is not None
                 numbers = gradient
                 if product:
-                    numbers = torch.empty_like(gradient, memory_format=torch.contiguous_format)
+                    numbers = torch.empty_like(gradient)
                     calls.append(partial(torch.mul, gradient, given, out=numbers))
                 dims = tuple(dim for dim, size in enumerate(out.shape) if size == 1)
                 calls.append(summed(numbers, dims, out, slot.tied))

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from evaluators.cohorts.rules.base import Calls, Made, Site
-from evaluators.cohorts.rules.expansions import Expansion, Product, Result, Turned, parts, serves, stretches
+from evaluators.cohorts.rules.expansions import Expansion, Product, Result, Columns, parts, serves, stretches
 from evaluators.cohorts.weights import Slot
 
 _aten = torch.ops.aten
@@ -24,16 +24,15 @@ def kan(site: Site) -> Made | None:
     if degree < 2 or not serves(site):
         return None
     x, weights = site.inputs[0], site.weights
-    turned, result = Turned.of(x), Result(site.output)
-    silu = Expansion(turned, [1] * len(site))
-    activated = silu.whole.view_as(turned.whole)
+    features, result = Columns.of(x), Result(site.output)
+    silu = Expansion(features, [1] * len(site))
+    activated = silu.whole.view_as(features.whole)
     base = Product(silu, weights["base_weight"], result)
-    splines = _Splines(turned, weights["knots"], degree, learning=site.training and site.learning[0])
+    splines = _Splines(features, weights["knots"], degree, learning=site.training and site.learning[0])
     edges = _Edges(weights["spline_weight"], weights["spline_scale"], 1 / factorial(degree))
     sums = Product(splines.phi, edges.products, result, added=True)
     forward: Calls = [
-        *turned.take(x),
-        partial(_aten.silu.out, turned.whole, out=activated),
+        partial(_aten.silu.out, features.whole, out=activated),
         *base.forward(),
         *splines.forward(),
         *edges.forward(),
@@ -46,13 +45,14 @@ def kan(site: Site) -> Made | None:
         calls = [*result.backward(), *base.to_weights(), *sums.to_weights(), *edges.backward()]
         if into is None:
             return calls
+        features.learn(into)
         return [
             *calls,
             *base.to_features(silu.whole),
-            partial(_aten.silu_backward.grad_input, activated, turned.whole, grad_input=turned.gradient),
+            partial(_aten.silu_backward.grad_input, activated, features.whole, grad_input=features.gradient),
             *sums.to_features(splines.phi.whole),
             *splines.backward(),
-            *turned.bring(into),
+            *features.bring(),
         ]
 
     return forward, backward
@@ -64,20 +64,20 @@ class _Splines:
         Σⱼ (−1)ʲ (degree + 1 over j) rⱼ^degree,   j = 0 … degree / 2.
 
     Args:
-        turned: the x.
+        features: the x.
         knots: of the members.
         degree: at least 2.
         learning: the slopes are kept for the gradient of x.
     """
 
-    def __init__(self, turned: Turned, knots: Slot, degree: int, *, learning: bool) -> None:
-        self.turned, self.degree = turned, degree
+    def __init__(self, features: Columns, knots: Slot, degree: int, *, learning: bool) -> None:
+        self.features, self.degree = features, degree
         sizes = [shape[0] for shape in knots.shapes]
         counts = [size - degree - 1 for size in sizes]
-        self.phi = Expansion(turned, counts)
+        self.phi = Expansion(features, counts)
         self.slope = torch.zeros_like(self.phi.whole) if learning else None
         self.steps = [2 / (count - degree) for count in counts]
-        like = turned.whole
+        like = features.whole
         self.knots, self.centers = knots.whole, torch.zeros_like(knots.whole)
         self.per_step = torch.cat([like.new_full((n,), 1 / step) for n, step in zip(sizes, self.steps, strict=True)])
         self.starts = [start + (degree + 1) // 2 for start in accumulate(sizes, initial=0)]
@@ -95,14 +95,14 @@ class _Splines:
         found = self.phi.stretches()
         longest = max(stretch.stop - stretch.start for stretch, _ in found)
         scratch = [self.phi.whole.new_empty(longest) for _ in range(4)]
-        scaled = torch.empty_like(self.turned.whole)
+        scaled = torch.empty_like(self.features.whole)
         for stretch, pieces in found:
             t, *others = (one[: stretch.stop - stretch.start] for one in scratch)
             for piece in pieces:
                 start, count = self.starts[piece.member], piece.shape[1]
                 x, out = piece.x(scaled), t[piece.low - stretch.start : piece.high - stretch.start].view(piece.shape)
                 centers = self.centers[start : start + count].unsqueeze(1)
-                calls.append(partial(torch.mul, piece.x(self.turned.whole), 1 / self.steps[piece.member], out=x))
+                calls.append(partial(torch.mul, piece.x(self.features.whole), 1 / self.steps[piece.member], out=x))
                 calls.append(partial(torch.sub, centers, x.unsqueeze(1), out=out))
             slope = None if self.slope is None else self.slope[stretch]
             calls += self._bumps(t, others, self.phi.whole[stretch], slope)
@@ -135,11 +135,11 @@ class _Splines:
         """From the gradient in φ's memory, which is lost, add to that of x."""
         assert self.slope is not None
         calls: Calls = []
-        sums = torch.empty_like(self.turned.whole)
+        sums = torch.empty_like(self.features.whole)
         for stretch, pieces in self.phi.stretches():
             calls.append(partial(self.phi.whole[stretch].mul_, self.slope[stretch]))
             for piece in pieces:
-                to, out = piece.x(self.turned.gradient), piece.x(sums)
+                to, out = piece.x(self.features.gradient), piece.x(sums)
                 calls.append(partial(torch.sum, piece.of(self.phi.whole), 1, out=out))
                 calls.append(partial(to.add_, out, alpha=self.degree / self.steps[piece.member]))
         return calls
