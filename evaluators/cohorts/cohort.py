@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from math import ceil
 
 import torch
 from torch import Tensor, nn
@@ -141,9 +142,9 @@ class Cohort:
         return means
 
     def predict(self, stream: int, inputs: Sequence[Tensor], batch: int) -> list[Tensor]:
-        """What each member of a stream returns for all samples, in evaluation mode. `batch`: samples at once."""
+        """What each member of a stream returns for all samples, in evaluation mode. `batch`: samples at once, at most."""
         count = len(inputs[0])
-        batch = min(batch, count)
+        batch = ceil(count / ceil(count / batch))  # parts of one size, so that the last one sees few samples again
         if (stream, batch) not in self._evaluations:
             places = self.places(stream)
             graphs = [self.members[place].graph for place in places]

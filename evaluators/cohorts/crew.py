@@ -39,7 +39,7 @@ from nas.study.latency import Protocol
 Message = tuple[int, Report | Outcome]
 
 # What the members of one cohort touch in a step should stay in the cache of a core, or they slow each other down.
-CACHE_BYTES = 4 * 2**20
+CACHE_BYTES = 16 * 2**20
 
 # Of what is free on a GPU.
 GPU_SHARE = 0.8

@@ -90,8 +90,8 @@ class _Norm:
         weight, bias, *_ = self.weights
         scale, out = self.scale, self.out
         calls: Calls = [partial(scale.add_, self.eps), scale.rsqrt_, partial(out.mul_, scale.unsqueeze(1))]
-        if weight is not None and bias is not None:
-            calls.append(partial(torch.addcmul, bias.unsqueeze(1), out, weight.unsqueeze(1), out=out))
+        if weight is not None and bias is not None:  # two calls, as `addcmul` is slow where numbers are the same in a row
+            calls += [partial(out.mul_, weight.unsqueeze(1)), partial(out.add_, bias.unsqueeze(1))]
         return calls
 
     def backward(self, gradient: Tensor, outs: tuple[Tensor | None, ...], added: tuple[bool, ...]) -> None:

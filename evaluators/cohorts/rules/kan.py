@@ -98,7 +98,7 @@ class _LayerNorm:
         grown = self.y.gradient
         return [
             partial(torch.mul, grown, self.normal, out=self.scratch),
-            *self.norm.backward(grown, self.scratch, self.x.gradient, added=True),
+            *self.norm.backward(grown, self.scratch, self.x.gradient, added=True, grown=grown),
         ]
 
     def _side_by_side(self, features: Tensor) -> Tensor:

@@ -61,16 +61,19 @@ class Segments:
     def __init__(self, widths: Sequence[int], like: Tensor) -> None:
         self.runs = [(width, len(list(members))) for width, members in groupby(widths)]
         self.shape = (len(widths), like.shape[1])  # of one number for each member and column
+        self.ones = like.new_ones(sum(widths))
+        self.shares = torch.cat([like.new_full((width,), 1 / width) for width in widths])
 
-    def means(self, whole: Tensor, out: Tensor, *, summed: bool = False) -> Calls:
-        """The calls that bring the mean of each member's features, or their sum."""
-        pairs = zip(self.runs, self._features(whole), self._numbers(out), strict=True)
-        calls: Calls = [partial(torch.sum, features, 1, True, out=numbers) for _, features, numbers in pairs]
-        if not summed:
-            calls += [
-                partial(numbers.mul_, 1 / width) for (width, _), numbers in zip(self.runs, self._numbers(out), strict=True)
-            ]
-        return calls
+    def sums(self, weights: Tensor, whole: Tensor, out: Tensor) -> Calls:
+        """The calls that bring each member's sum over its features. `weights`: of each feature, such as `shares`, for means."""
+        rows = torch.split(weights, [width * count for width, count in self.runs])
+        found = zip(self.runs, rows, self._features(whole), self._numbers(out), strict=True)
+        return [
+            partial(torch.mm, row.view(1, -1), features[0], out=numbers[0])
+            if count == 1
+            else partial(torch.bmm, row.view(count, 1, width), features, out=numbers)
+            for (width, count), row, features, numbers in found
+        ]
 
     def each(self, function: Callable[..., Tensor], whole: Tensor, numbers: Tensor, out: Tensor) -> Calls:
         """The calls of `function` on each member's features and its numbers."""
@@ -101,15 +104,16 @@ class Normalised:
         self.segments, self.normal, self.eps, self.centered = segments, normal, eps, centered
         self.inverse, self.mean = normal.new_empty(segments.shape), normal.new_empty(segments.shape)
         self.long = normal.new_empty(segments.shape, dtype=torch.bool)
+        self.weights = segments.ones if eps is None else segments.shares
 
     def forward(self, x: Tensor, scratch: Tensor) -> Calls:
         """From x; `scratch` is like it."""
         calls: Calls = []
-        inverse, means, each = self.inverse, self.segments.means, self.segments.each
+        inverse, sums, each = self.inverse, self.segments.sums, self.segments.each
         if self.centered:
-            calls += [*means(x, self.mean), *each(torch.sub, x, self.mean, self.normal)]
+            calls += [*sums(self.weights, x, self.mean), *each(torch.sub, x, self.mean, self.normal)]
             x = self.normal
-        calls += [partial(torch.mul, x, x, out=scratch), *means(scratch, inverse, summed=self.eps is None)]
+        calls += [partial(torch.mul, x, x, out=scratch), *sums(self.weights, scratch, inverse)]
         if self.eps is None:
             calls += [inverse.sqrt_, partial(torch.ge, inverse, LENGTH_EPS, out=self.long)]
             calls += [partial(inverse.clamp_min_, LENGTH_EPS), inverse.reciprocal_]
@@ -117,21 +121,31 @@ class Normalised:
             calls += [partial(inverse.add_, self.eps), inverse.rsqrt_]
         return calls + each(torch.mul, x, inverse, self.normal)
 
-    def backward(self, grown: Tensor, product: Tensor, out: Tensor, added: bool) -> Calls:
-        """(g − x̂ mean(g x̂) − mean g) r, for the gradient g of x̂.
+    def backward(
+        self, gradient: Tensor, product: Tensor, out: Tensor, *, added: bool, gamma: Tensor | None = None, grown: Tensor
+    ) -> Calls:
+        """(γ g − x̂ mean(γ g x̂) − mean γ g) r, for the gradient g of γ x̂.
 
         Args:
-            grown: g.
+            gradient: g.
             product: g x̂; lost.
             out: where it goes. added: to what is there.
+            gamma: γ of each feature; None: 1.
+            grown: scratch like g; g itself will do, which is lost then.
         """
-        means, each, along = self.segments.means, self.segments.each, torch.empty_like(self.mean)
-        calls = means(product, along, summed=self.eps is None)
+        sums, each, along = self.segments.sums, self.segments.each, torch.empty_like(self.mean)
+        weights = self.weights if gamma is None else torch.empty_like(self.weights)
+        calls: Calls = [] if gamma is None else [partial(torch.mul, gamma, self.weights, out=weights)]
+        calls += sums(weights, product, along)
         if self.eps is None:
             calls.append(partial(along.mul_, self.long))
-        calls += [*each(torch.mul, self.normal, along, product), partial(torch.sub, grown, product, out=product)]
+        calls += each(torch.mul, self.normal, along, product)
         if self.centered:
-            calls += [*means(grown, self.mean), *each(torch.sub, product, self.mean, product)]
+            calls += [*sums(weights, gradient, self.mean), *each(torch.add, product, self.mean, product)]
+        if gamma is not None:
+            calls.append(partial(torch.mul, gradient, gamma.unsqueeze(1), out=grown))
+            gradient = grown
+        calls.append(partial(torch.sub, gradient, product, out=product))
         calls += each(torch.mul, product, self.inverse, product if added else out)
         return [*calls, partial(out.add_, product)] if added else calls
 
@@ -188,21 +202,17 @@ class _Block:
 
     def forward(self) -> Calls:
         calls, normal = self.norm.forward(self.x, self.scratch), self.norm.normal
-        if self.weight is not None and self.bias is not None:
-            gamma, beta = self.weight.whole.unsqueeze(1), self.bias.whole.unsqueeze(1)
-            calls.append(partial(torch.addcmul, beta, normal, gamma, out=self.y))
-        elif self.weight is not None:
+        if self.weight is not None:
             calls.append(partial(torch.mul, normal, self.weight.whole.unsqueeze(1), out=self.y))
+        if self.bias is not None:
+            calls.append(partial(self.y.add_, self.bias.whole.unsqueeze(1)))
         return calls
 
     def backward(self, gradient: Tensor, into: Tensor | None, holds: bool) -> Calls:
-        product, grown = self.product, gradient
-        calls: Calls = [partial(torch.mul, gradient, self.norm.normal, out=product)]
-        calls += [] if self.weight is None else row_sums(product, self.weight)
+        gamma = None if self.weight is None else self.weight.whole
+        calls: Calls = [partial(torch.mul, gradient, self.norm.normal, out=self.product)]
+        calls += [] if self.weight is None else row_sums(self.product, self.weight)
         calls += [] if self.bias is None else row_sums(gradient, self.bias)
         if into is None:
             return calls
-        if self.weight is not None:
-            grown, gamma = self.grown, self.weight.whole.unsqueeze(1)
-            calls += [partial(product.mul_, gamma), partial(torch.mul, gradient, gamma, out=grown)]
-        return calls + self.norm.backward(grown, product, into, holds)
+        return calls + self.norm.backward(gradient, self.product, into, added=holds, gamma=gamma, grown=self.grown)

@@ -47,10 +47,9 @@ def _scaled(site: Site, factor: Slot | None, term: Slot | None) -> Made:
 
     forward: Calls = []
     for given, out, a, b in zip(tensors(x), tensors(y), factors, terms, strict=True):
-        if a is not None and b is not None:
-            forward.append(partial(torch.addcmul, b, given, a, out=out))
-        elif a is not None:
+        if a is not None:
             forward.append(partial(torch.mul, given, a, out=out))
+            forward += [] if b is None else [partial(out.add_, b)]
         else:
             assert b is not None
             forward.append(partial(torch.add, given, b, out=out))
