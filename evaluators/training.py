@@ -232,7 +232,7 @@ class _Session:
 
     def measure(self, part: Tensors) -> dict[str, float]:
         """Metrics over all of `part`."""
-        return _measured(self.module, part, self.criterion, self.task.resident(self.device).target_scale)
+        return measure(self.module, part, self.criterion, self.task.resident(self.device).target_scale)
 
     def test_metrics(self, reason: str) -> dict[str, float]:
         part = self.task.tensors(self.task.open_test(reason), self.device)
@@ -242,11 +242,11 @@ class _Session:
 def validate(module: nn.Module, task: Task, members: int = 1, device: str = "cpu") -> dict[str, float]:
     """Metrics of `module` on the validation part, as training measures them."""
     resident = task.resident(device)
-    return _measured(module.to(device), resident.validation, _criterion(task, members), resident.target_scale)
+    return measure(module.to(device), resident.validation, _criterion(task, members), resident.target_scale)
 
 
-def _measured(module: nn.Module, part: Tensors, criterion: Criterion, scale: Tensor) -> dict[str, float]:
-    """In float32 and in evaluation mode."""
+def measure(module: nn.Module, part: Tensors, criterion: Criterion, scale: Tensor) -> dict[str, float]:
+    """Metrics of `module` over all of `part`, in float32 and in evaluation mode. `scale`: of the targets."""
     with torch.inference_mode():
         return criterion.measure(predict(module, part), part.targets, scale)
 

@@ -32,7 +32,7 @@ from evaluators.random_states import random_states, set_random_states
 from evaluators.recipe import Recipe, check_recipe
 from evaluators.schedule import rate
 from evaluators.tasks.task import Task, Tensors
-from evaluators.training import save_weights
+from evaluators.training import measure, save_weights
 from nas.study.candidate import Job, Outcome, Report
 from nas.study.latency import Protocol
 
@@ -282,18 +282,20 @@ class Crew:
         for i, one in enumerate(trainees):
             losses[i] += one.loss_sum / stream.counted
             one.loss_sum = 0.0
-        validation = self._metrics(cohort, stream.number, self.task.resident(self.device).validation)
+        validation = self._metrics(cohort, stream, self.task.resident(self.device).validation)
         test: list[dict[str, float]] = [{} for _ in losses]
-        if self.test_reason and stream.step == stream.plan.steps:
-            test = self._metrics(
-                cohort, stream.number, self.task.tensors(self.task.open_test(self.test_reason), self.device)
-            )
+        if self.test_reason and stream.is_over:
+            test = self._metrics(cohort, stream, self.task.tensors(self.task.open_test(self.test_reason), self.device))
         return list(zip(trainees, map(Measured, losses, validation, test), strict=True))
 
-    def _metrics(self, cohort: Cohort, stream: int, part: Tensors) -> list[dict[str, float]]:
-        scale = self.task.resident(self.device).target_scale
-        results = cohort.predict(stream, part.inputs, SAMPLES_AT_ONCE)
-        return measured(self.task.criterion, results, part.targets, scale)
+    def _metrics(self, cohort: Cohort, stream: Stream, part: Tensors) -> list[dict[str, float]]:
+        """Of each member of a stream; in the end by the members' own modules, so that an export repeats them to the last bit."""
+        criterion, scale = self.task.criterion, self.task.resident(self.device).target_scale
+        if stream.is_over:
+            modules = (cohort.module(place).to(self.device) for place in cohort.places(stream.number))
+            return [measure(module, part, criterion, scale) for module in modules]
+        results = cohort.predict(stream.number, part.inputs, SAMPLES_AT_ONCE)
+        return measured(criterion, results, part.targets, scale)
 
     def _said(self, one: Trainee, stream: Stream, measured: Measured, module: Callable[[], nn.Module]) -> list[Message]:
         """The messages about a member at a mark."""
@@ -304,7 +306,7 @@ class Crew:
         known = {**measured.metrics, "train_loss": measured.loss, **self._latency(one)}
         one.curve.append(Report(stream.plan.marks[stream.step], known))
         said: list[Message] = [(one.place, one.curve[-1])] if stream.step in stream.plan.due else []
-        if stream.step == stream.plan.steps:
+        if stream.is_over:
             if self.weights is not None:
                 save_weights(module(), self.weights / f"{one.job.number}.pt")
             test = {f"test_{name}": value for name, value in measured.test.items()}

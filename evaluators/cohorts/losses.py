@@ -104,6 +104,10 @@ def make_losses(criterion: Criterion, outputs: Value, target: Tensor, smoothing:
     alike = outputs.side and len(set(outputs.shapes)) == 1
     if alike and type(criterion) is CrossEntropy and outputs.shapes[0] == (criterion.n_classes,):
         return CrossEntropyLosses(criterion, outputs, target, smoothing)
-    if alike and type(criterion) in (SquaredError, Reconstruction) and outputs.shapes[0] in ((target[0].numel(),), target.shape[1:]):
+    if (
+        alike
+        and type(criterion) in (SquaredError, Reconstruction)
+        and outputs.shapes[0] in ((target[0].numel(),), target.shape[1:])
+    ):
         return SquaredErrorLosses(criterion, outputs, target, smoothing)
     return Losses(criterion, outputs, target, smoothing)

@@ -33,6 +33,10 @@ class Stream:
             self.random, self._coming = saved.random, batches.stream(saved.position)
 
     @property
+    def is_over(self) -> bool:
+        return self.step == self.plan.steps
+
+    @property
     def steps_to_mark(self) -> int:
         return min(mark for mark in self.plan.marks if mark > self.step) - self.step
 

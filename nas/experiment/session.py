@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from evaluators.engines.engine import evaluated
 from evaluators.tasks import Task, file_of
 from nas.errors import NasError, StudyError, WorkFailed
 from nas.experiment.described import described
@@ -19,7 +20,7 @@ from nas.experiment.snapshot import read_snapshot
 from nas.pareto.confirmation import Confirmation, read_confirmation
 from nas.pareto.front import Front, frontier
 from nas.space import Architecture, Space
-from nas.study.candidate import Job, Outcome, Report
+from nas.study.candidate import Job
 from nas.study.control import read_control
 from nas.study.proposals import order_of
 from nas.study.records import StudyRecord, TrialRecord, read_study
@@ -231,6 +232,7 @@ class Search:
         return found
 
     def _train_again(self, trial: TrialRecord) -> None:
+        design = self.architecture(trial)
         job = Job(
             number=trial.number,
             genotype=trial.genotype,
@@ -239,11 +241,12 @@ class Search:
             seed=trial.seed,
             budget=self.record().experiment["budget"],
             costs=trial.costs,
-            members=self.architecture(trial).members,
+            members=design.members,
             order=order_of(self.record().seed),
+            graph=design.graph,
         )
         evaluator = replace(self.prepared.evaluator, weights=self.directory.resolve() / WEIGHTS)
-        outcome: Outcome = _to_the_end(evaluator.evaluate(job))
+        outcome = evaluated(evaluator, job)
         if outcome.state != "complete":
             raise WorkFailed(
                 f"trial {trial.number} has no weights, and training it again ended as {outcome.state}: {outcome.message}"
@@ -280,16 +283,6 @@ class Search:
             if measured:
                 facts["test"] = ", ".join(measured)
         return facts
-
-
-def _to_the_end(running: Generator[Report, bool | None, Outcome]) -> Outcome:
-    """Let a training run and give its outcome."""
-    while True:
-        try:
-            next(running)
-        except StopIteration as end:
-            outcome: Outcome = end.value
-            return outcome
 
 
 def _without_folders(task: str) -> str:

@@ -12,10 +12,11 @@ from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Any
 
+from evaluators.engines.engine import evaluated
 from nas.errors import ExperimentError
 from nas.space import Rejected, Space, space_from_text
 from nas.space.domains import Categorical, Domain, Integer, Value
-from nas.study.candidate import Job, Outcome, Report
+from nas.study.candidate import Job, Report
 from nas.study.objectives import COSTS
 
 if TYPE_CHECKING:
@@ -144,7 +145,7 @@ class _Trial:
             tell({**self._worst(), **dict.fromkeys(COSTS, math.inf), self._unit: 0, "state": "rejected"})
             return
         costs = design.costs.as_dict()
-        outcome = self._train(self._job(design, costs), lambda report: tell(self._told(report, costs)))
+        outcome = evaluated(self.evaluator, self._job(design, costs), lambda report: tell(self._told(report, costs)))
         if outcome.state == "crashed":
             raise RuntimeError(outcome.message)
         if outcome.state != "complete":
@@ -172,18 +173,8 @@ class _Trial:
             rungs=tuple(range(1, int(self.budget[self._unit]))),
             costs=costs,
             members=design.members,
+            graph=design.graph,
         )
-
-    def _train(self, job: Job, tell: Callable[[Report], None]) -> Outcome:
-        running = self.evaluator.evaluate(job)
-        try:
-            while True:
-                tell(next(running))
-        except StopIteration as end:
-            outcome: Outcome = end.value
-            return outcome
-        finally:
-            running.close()
 
     def _told(self, report: Report, costs: Mapping[str, int]) -> dict[str, Any]:
         state = "complete" if report.rung == self.budget[self._unit] else "running"

@@ -53,9 +53,7 @@ def batch_norm(site: Site) -> Made | None:
 class _Norm:
     """Channels as rows. Torch's kernel is slow at sums along the samples, for which a product with a vector serves."""
 
-    def __init__(
-        self, x: Tensor, out: Tensor, weights: list[Tensor | None], *, training: bool, eps: float
-    ) -> None:
+    def __init__(self, x: Tensor, out: Tensor, weights: list[Tensor | None], *, training: bool, eps: float) -> None:
         self.x, self.out, self.weights, self.eps = x, out, weights, eps
         self.mean, self.scale = (x.new_empty(len(x)) for _ in range(2))
         self.forward = self._training() if training else self._evaluation()
@@ -90,7 +88,9 @@ class _Norm:
         weight, bias, *_ = self.weights
         scale, out = self.scale, self.out
         calls: Calls = [partial(scale.add_, self.eps), scale.rsqrt_, partial(out.mul_, scale.unsqueeze(1))]
-        if weight is not None and bias is not None:  # two calls, as `addcmul` is slow where numbers are the same in a row
+        if (
+            weight is not None and bias is not None
+        ):  # two calls, as `addcmul` is slow where numbers are the same in a row
             calls += [partial(out.mul_, weight.unsqueeze(1)), partial(out.add_, bias.unsqueeze(1))]
         return calls
 

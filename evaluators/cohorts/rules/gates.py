@@ -75,9 +75,7 @@ def spatial_gate(site: Site) -> Made:
 
     forward: Calls = [partial(to.copy_, second) for to, (_, second) in zip(gate.part_memories, halves(x), strict=True)]
     forward += norm.forward()
-    forward += [
-        mix.forward(*each) for mix, *each in zip(mixes, tokens(normal), tokens(mixed), bias.parts, strict=True)
-    ]
+    forward += [mix.forward(*each) for mix, *each in zip(mixes, tokens(normal), tokens(mixed), bias.parts, strict=True)]
     forward += [
         partial(torch.mul, passed, part, out=out)
         for (passed, _), part, out in zip(halves(x), mixed.part_memories, y.part_memories, strict=True)

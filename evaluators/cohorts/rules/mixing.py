@@ -25,8 +25,8 @@ def mixed(site: Site, factors: Sequence[float]) -> Made:
     at = site.types[0][0].names.index(str(site.attrs["axis"]))
     mixes = [Mix(w, factor, site.scratch) for w, factor in zip(weight.parts, factors, strict=True)]
     given, made = ([matrices(part, at) for part in value.part_memories] for value in (x, y))
-    terms = [None] * len(site) if bias is None else bias.parts
-    forward: Calls = [mix.forward(*each) for mix, *each in zip(mixes, given, made, terms, strict=True)]
+    terms: Sequence[Tensor | None] = [None] * len(site) if bias is None else bias.parts
+    forward: Calls = [mix.forward(a, b, term) for mix, a, b, term in zip(mixes, given, made, terms, strict=True)]
 
     def backward() -> Calls:
         into = site.gradient()

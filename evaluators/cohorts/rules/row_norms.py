@@ -168,7 +168,9 @@ class RowNorm:
         widths = [[shape[-1] for shape in y.shapes]] if self.whole else [[shape[-1]] for shape in y.shapes]
         for i, (given, out) in enumerate(zip(self._columns(x), self._columns(y), strict=True)):
             gamma, beta = (slot if slot is None or self.whole else slot.slice(i, i + 1) for slot in (weight, bias))
-            block = _Block(given, out, Segments(widths[i], out), gamma, beta, eps=eps, centered=centered, scratch=scratch)
+            block = _Block(
+                given, out, Segments(widths[i], out), gamma, beta, eps=eps, centered=centered, scratch=scratch
+            )
             self.blocks.append(block)
 
     def forward(self) -> Calls:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from evaluators.cohorts.rules.base import Calls, Made, Site
-from evaluators.cohorts.rules.expansions import Expansion, Product, Result, Columns, parts, serves, stretches
+from evaluators.cohorts.rules.expansions import Columns, Expansion, Product, Result, parts, serves, stretches
 from evaluators.cohorts.weights import Slot
 
 _aten = torch.ops.aten
