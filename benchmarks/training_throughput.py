@@ -12,12 +12,15 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import json
+import logging
 import math
+import multiprocessing
 import random
 import statistics
 import time
 import warnings
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -169,6 +172,7 @@ def lightning(jobs: list[Job], task: Task) -> list[float]:
     """Lightning's Trainer without its logger, its progress bar and its checkpoints."""
     import lightning.pytorch as pl
 
+    logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
     data = task.resident()
 
     class Learner(pl.LightningModule):
@@ -237,6 +241,11 @@ def measure(family: str, name: str, width: int, count: int, epochs: int, repeats
             losses[who] = run(jobs, task)
             if repeat:  # the first warms up
                 times.setdefault(who, []).append(time.process_time() - begun)
+    ratios = {
+        who: [b / a for a, b in zip(times["cohort"], spent, strict=True)]
+        for who, spent in times.items()
+        if who != "cohort"
+    }
     steps = epochs * (len(task.resident().train) // 128)
     macs = 3 * 128 * steps * sum(job.costs["macs"] for job in jobs)
     return {
@@ -245,14 +254,46 @@ def measure(family: str, name: str, width: int, count: int, epochs: int, repeats
         "width": width,
         "candidates": len(jobs),
         "seconds": {who: statistics.median(spent) for who, spent in times.items()},
-        "ratios": {
-            who: statistics.median(b / a for a, b in zip(times["cohort"], spent, strict=True))
-            for who, spent in times.items()
-            if who != "cohort"
-        },
+        "ratios": {who: statistics.median(found) for who, found in ratios.items()},
+        "spread": {who: (min(found), max(found)) for who, found in ratios.items()},
         "peak": macs / statistics.median(times["cohort"]) / peak,
+        "limit": statistics.median(times["dataloader"]) * peak / macs,
         "loss_gap": max(abs(a - b) / b for a, b in zip(losses["cohort"], losses["resident"], strict=True)),
     }
+
+
+# ---------------------------------------------------------------------- two workers
+
+
+def two_workers(family: str, name: str, epochs: int, repeats: int) -> dict[str, Any]:
+    """How many times as fast two processes train a list as one does, by the clock; candidates of all widths in turns."""
+    context = multiprocessing.get_context("spawn")
+    seconds: dict[int, list[float]] = {1: [], 2: []}
+    for count in [1, 2] * repeats:
+        barrier, answers = context.Barrier(count), context.Queue()
+        workers = [
+            context.Process(target=_worker, args=(family, name, epochs, part, count, barrier, answers))
+            for part in range(count)
+        ]
+        for worker in workers:
+            worker.start()
+        seconds[count].append(max(answers.get() for _ in workers))
+        for worker in workers:
+            worker.join()
+    ratios = [one / two for one, two in zip(seconds[1], seconds[2], strict=True)]
+    return {"family": family, "task": name, "seconds": seconds, "two_workers": statistics.median(ratios), "all": ratios}
+
+
+def _worker(family: str, name: str, epochs: int, part: int, count: int, barrier: Any, answers: Any) -> None:
+    torch.set_num_threads(1)
+    features = TASKS[name]
+    task = load_task(name).reshaped([(features,)], [(10,)])
+    jobs = [job for width in _widths(family) for job in candidates(family, features, width, 12, epochs)][part::count]
+    cohort(jobs[:2], task)
+    barrier.wait()
+    begun = time.perf_counter()
+    cohort(jobs, task)
+    answers.put(time.perf_counter() - begun)
 
 
 def main() -> None:
@@ -262,28 +303,41 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=12, help="candidates of each width")
     parser.add_argument("--epochs", type=int, default=2)
     parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--out", type=Path, help="write all numbers to this file, as JSON")
+    parser.add_argument("--workers", action="store_true", help="two processes against one instead")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    peak, results = gemm_peak(), []
-    for family in options.families.split(","):
-        for task in options.tasks.split(","):
-            rows = []
-            for width in _widths(family):
-                row = measure(family, task, width, options.count, options.epochs, options.repeats, peak)
-                rows.append(row)
-                results.append(row)
-                if not options.json:
-                    ratios = ", ".join(f"{who} {ratio:.1f}" for who, ratio in row["ratios"].items())
-                    print(
-                        f"{family:9} {task:8} width {width:4}: {ratios} times the cohort's {row['seconds']['cohort']:.2f} s; "
-                        f"{row['peak']:.0%} of peak, losses within {row['loss_gap']:.1e}",
-                        flush=True,
-                    )
-            if not options.json:
+    families, tasks = options.families.split(","), options.tasks.split(",")
+    if options.workers:
+        results = [two_workers(family, task, options.epochs, options.repeats) for family in families for task in tasks]
+        for row in results:
+            least, most = min(row["all"]), max(row["all"])
+            print(
+                f"{row['family']:9} {row['task']:8} two workers: {row['two_workers']:.2f} ({least:.2f} to {most:.2f})"
+            )
+    else:
+        peak, results = gemm_peak(), []
+        for family in families:
+            for task in tasks:
+                rows = []
+                for width in _widths(family):
+                    rows.append(measure(family, task, width, options.count, options.epochs, options.repeats, peak))
+                    print(_line(rows[-1]), flush=True)
                 print(f"{family:9} {task:8} all: {_summary(rows)}", flush=True)
-    if options.json:
-        print(json.dumps(results, indent=2))
+                results += rows
+    if options.out is not None:
+        options.out.write_text(json.dumps(results, indent=1) + "\n")
+
+
+def _line(row: dict[str, Any]) -> str:
+    ratios = ", ".join(
+        f"{who} {ratio:.1f} ({row['spread'][who][0]:.1f} to {row['spread'][who][1]:.1f})"
+        for who, ratio in row["ratios"].items()
+    )
+    return (
+        f"{row['family']:9} {row['task']:8} width {row['width']:4}: {ratios} times the cohort's {row['seconds']['cohort']:.2f} s; "
+        f"{row['peak']:.0%} of peak, limit {row['limit']:.1f}, losses within {row['loss_gap']:.1e}"
+    )
 
 
 def _widths(family: str) -> list[int]:
@@ -298,7 +352,8 @@ def _summary(rows: list[dict[str, Any]]) -> str:
         mean = statistics.geometric_mean(row["ratios"][who] for row in rows)
         whole = sum(row["seconds"][who] for row in rows) / sum(row["seconds"]["cohort"] for row in rows)
         said.append(f"{who} {mean:.1f} (by cost {whole:.1f})")
-    return ", ".join(said)
+    limit = statistics.geometric_mean(row["limit"] for row in rows)
+    return f"{', '.join(said)}; limit {limit:.1f}"
 
 
 if __name__ == "__main__":

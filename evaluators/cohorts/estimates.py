@@ -57,7 +57,7 @@ def expanded_numbers(graph: Graph) -> dict[tuple[int, int], int]:
 
 
 def kept_numbers(graph: Graph) -> int:
-    """What rules keep for a sample beside the values: the dense copy that a map of an inner axis reads, the normalised numbers
+    """What rules keep for a sample beside the values: the copy that maps of single positions read, the normalised numbers
     behind a norm's weights.
     """
     total = 0
@@ -65,8 +65,7 @@ def kept_numbers(graph: Graph) -> int:
         rule = "" if TABLE.get(node.op) is None else TABLE[node.op].cohort
         if rule.startswith(_MAPS):
             x = graph.nodes[node.inputs[0]].type
-            if node.arguments["per"] or node.arguments["axis"] != x.names[-1]:
-                total += x.size
+            total += x.size if node.arguments.get("per") else 0
         elif rule.startswith(_NORMS) and node.weights:
             total += node.type.size
     return total

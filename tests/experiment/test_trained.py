@@ -72,6 +72,16 @@ def test_an_export_repeats_the_metric_on_record(digits: Search, tmp_path: Path) 
     assert f"accuracy {best.metrics['accuracy']:.6g}" in header
 
 
+def test_an_export_repeats_the_metric_of_a_cohort(tmp_path: Path) -> None:
+    search = nas.search(
+        write_space(tmp_path), task="digits", trials=4, budget={"epochs": 2}, engine={"name": "inline", "batch": 4}, seed=7,
+        directory=str(tmp_path / "run"),
+    )  # fmt: skip
+    for trial in search.front().members:
+        again = measured(search, loaded(search.export(trial, tmp_path / f"trial{trial.number}.py").source_path).load())
+        assert again == {name: trial.metrics[name] for name in again}, "to the last bit"
+
+
 def test_weights_that_were_not_kept_come_back_from_the_seed(digits: Search) -> None:
     trial = digits.front().members[0]
     kept = states(digits.weights(trial))
