@@ -70,7 +70,7 @@ STOPPING = {"rule": "pareto-halving", "rungs": [7], "eta": 3}
 """A third of the budget, as `stopping.py` recommends."""
 
 LADDER: dict[str, dict[str, Any]] = {
-    "resident data": {"sampler": "random", "engine": "inline"},
+    "one at a time": {"sampler": "random", "engine": "inline"},
     "+ cohorts": {"sampler": "random", "engine": {"name": "inline", "batch": 16}},
     "+ stopping": {"sampler": "random", "engine": {"name": "inline", "batch": 16}, "stopping": STOPPING},
     "+ sampler": {"sampler": "frontier", "engine": {"name": "inline", "batch": 16}, "stopping": STOPPING},
