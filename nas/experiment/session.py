@@ -242,7 +242,7 @@ class Search:
             members=self.architecture(trial).members,
             order=order_of(self.record().seed),
         )
-        evaluator = replace(self.prepared.evaluator, weights=self.directory.resolve() / WEIGHTS)
+        evaluator = replace(self.prepared.evaluator, weights=self.directory.resolve() / WEIGHTS, scores=())
         outcome: Outcome = _to_the_end(evaluator.evaluate(job))
         if outcome.state != "complete":
             raise WorkFailed(
