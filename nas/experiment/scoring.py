@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +14,9 @@ from scipy.stats import rankdata
 from evaluators.evaluator import chosen_device
 from evaluators.tasks import Task
 from nas.errors import StudyError
+from nas.experiment.prepare import Prepared
 from nas.experiment.session import Search
+from nas.space import Architecture
 from nas.study.correlation import spearman
 from nas.study.proposals import order_of
 from nas.study.records import StudyRecord, TrialRecord
@@ -83,6 +86,24 @@ def agreements(
             rows = [(one[name], good, one["params"]) for one, good in zip(known, quality, strict=True)]
             found.append(_agreement(name, str(objective), rows))
     return tuple(found)
+
+
+def statistics_of(prepared: Prepared) -> Callable[[Architecture], Mapping[str, float]]:
+    """The scores that an experiment asks for, of designs that have no number and so no seed yet: on the study's."""
+    from evaluators.zero_cost import zero_cost
+    from nas.codegen import source
+
+    evaluator, task, seed = prepared.evaluator, prepared.evaluator.subject, prepared.experiment.seed
+    assert isinstance(task, Task)
+    computed = partial(zero_cost, seed=seed, order=order_of(seed), device=chosen_device(evaluator.device))
+
+    def statistics(design: Architecture) -> Mapping[str, float]:
+        try:
+            return computed(source(design.graph), task, evaluator.scores, members=design.members)
+        except RuntimeError:  # such as no memory: training will say so, if it comes to that
+            return dict.fromkeys(evaluator.scores, math.nan)
+
+    return statistics
 
 
 def _baselines(trial: TrialRecord) -> dict[str, float]:

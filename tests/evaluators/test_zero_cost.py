@@ -133,5 +133,5 @@ def test_a_network_with_nothing_to_train_has_no_gradient() -> None:
 
 
 def test_an_unknown_score(digits: Task) -> None:
-    with pytest.raises(ExperimentError, match="no score `synflwo` among synflow, .*; did you mean `synflow`"):
+    with pytest.raises(ExperimentError, match=r"no score `synflwo` among synflow, .*; did you mean `synflow`"):
         zero_cost(drawn(), digits, ["synflwo"])

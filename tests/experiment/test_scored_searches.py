@@ -14,7 +14,7 @@ from scipy.stats import spearmanr
 import nas
 from nas.errors import ExperimentError, StudyError
 from nas.experiment import Search
-from nas.experiment.scoring import BASELINES, _agreement, agreements
+from nas.experiment.scoring import BASELINES, _agreement, agreements, statistics_of
 from nas.study.scores import SCORES
 
 SOME = ("snip", "synflow")
@@ -99,3 +99,21 @@ def test_what_is_not_trained_here_has_no_scores(tmp_path: Path) -> None:
     own = searched(tmp_path, task=task, scores=())
     with pytest.raises(StudyError, match="trained nothing, so there is nothing that a score could be held against"):
         agreements(own)
+
+
+def test_a_predictor_with_scores_goes_on_as_if_nothing_had_happened(tmp_path: Path) -> None:
+    sampler = {"name": "predictor", "startup": 3, "pool": 2}
+    whole = searched(tmp_path, "whole", sampler=sampler, trials=6).record().trials
+    parts = searched(tmp_path, "parts", sampler=sampler, trials=4)
+    again = nas.resume(parts.directory, trials=6).record().trials
+    assert [(trial.digest, trial.metrics) for trial in again] == [(trial.digest, trial.metrics) for trial in whole]
+
+
+def test_a_design_that_cannot_be_scored_is_unknown(found: Search, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: Any, **__: Any) -> None:
+        raise RuntimeError("out of memory")
+
+    monkeypatch.setattr("evaluators.zero_cost.zero_cost", full)
+    known = statistics_of(found.prepared)(found.architecture(found.trial(0)))
+    assert list(known) == list(SOME)
+    assert all(map(math.isnan, known.values()))
