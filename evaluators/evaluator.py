@@ -49,6 +49,7 @@ class Evaluator:
         timeout_s: seconds for one candidate; None: no limit.
         test_reason: why the test part is opened for every candidate; empty in a search, where it stays sealed.
         latency: how the latency of every candidate is measured; None: it is not.
+        scores: at initialisation that join the metrics of every candidate; see `evaluators.zero_cost`.
     """
 
     task: str | Task
@@ -63,6 +64,7 @@ class Evaluator:
     timeout_s: float | None = None
     test_reason: str = ""
     latency: Protocol | None = None
+    scores: tuple[str, ...] = ()
 
     @cached_property
     def subject(self) -> Task | OwnEvaluator:
@@ -115,6 +117,7 @@ class Evaluator:
             timeout_s=self.timeout_s,
             test_reason=self.test_reason,
             protocol=self.latency,
+            scores=self.scores,
         )
 
     @property
@@ -188,6 +191,7 @@ class Together:
             timeout_s=own.timeout_s,
             test_reason=own.test_reason,
             protocol=own.latency,
+            scores=own.scores,
             meter=meter,
         )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +24,9 @@ from evaluators.randomness import Noise
 from evaluators.recipe import Recipe, check_recipe
 from evaluators.schedule import rate
 from evaluators.tasks.criteria import Criterion
-from evaluators.tasks.ensembles import Ensemble
+from evaluators.tasks.ensembles import criterion_of
 from evaluators.tasks.task import Task, Tensors
+from evaluators.zero_cost import scored
 from nas.errors import NasError, WorkFailed
 from nas.study.candidate import Job, Outcome, Report
 from nas.study.latency import Protocol
@@ -45,6 +46,7 @@ def train(
     timeout_s: float | None = None,
     test_reason: str = "",
     protocol: Protocol | None = None,
+    scores: Sequence[str] = (),
 ) -> Generator[Report, bool | None, Outcome]:
     """Train `job` on `task`. Yields a report at each rung and at the end of the budget; returns how it ended.
 
@@ -65,6 +67,7 @@ def train(
         test_reason: why the test part is opened at the end of this training; its metrics join the outcome as `test_…`.
             Empty: it stays sealed.
         protocol: by which the latency is measured, once, before the first report; None: it is not.
+        scores: at initialisation that join the metrics, likewise; see `evaluators.zero_cost`.
     Raises: NasError: the recipe, the budget or the task's data are wrong, or the weights cannot be written. Whatever
         goes wrong in the model itself is an outcome.
     """
@@ -75,7 +78,7 @@ def train(
     kept = None
     if checkpoint is not None:
         kept = Checkpoint(checkpoint, training_key(job, recipe, task, device), checkpoint_s)
-    session = _Session(job, task, device, recipe, steps, started, timeout_s, kept, protocol)
+    session = _Session(job, task, device, recipe, steps, started, timeout_s, kept, protocol, scores)
     curve = session.curve
 
     def ended(state: Any, message: str = "", test: dict[str, float] | None = None) -> Outcome:
@@ -126,14 +129,15 @@ class _Session:
         timeout_s: float | None,
         checkpoint: Checkpoint | None,
         protocol: Protocol | None,
+        scores: Sequence[str],
     ) -> None:
         self.job, self.task, self.device, self.recipe, self.plan = job, task, device, recipe, steps
         self.started, self.timeout_s, self.checkpoint = started, timeout_s, checkpoint
-        self.protocol = protocol
+        self.protocol, self.scores = protocol, scores
         self.curve: list[Report] = []
         self.on_gpu = torch.device(device).type == "cuda"
         self.random_state: list[Tensor] | None = None
-        self.criterion = _criterion(task, job.members)
+        self.criterion = criterion_of(task, job.members)
 
     @property
     def seconds(self) -> float:
@@ -216,7 +220,8 @@ class _Session:
         return contextlib.nullcontext()
 
     def _measured(self, step: int, train_loss: float) -> dict[str, float]:
-        """Validation metrics, the mean loss of the batches since the last mark, as they were trained on, and the latency.
+        """Validation metrics, the mean loss of the batches since the last mark, as they were trained on, and what is
+        measured of the untrained network.
 
         Raises: Diverged: one of them is not finite.
         """
@@ -228,6 +233,8 @@ class _Session:
             if not math.isfinite(value):
                 raise Diverged(f"{name} is {value} at step {step} of {self.plan.steps}")
         own = latency(self.protocol, self.job, validation, self.device, self.curve)
+        if self.scores:
+            own |= scored(self.scores, self.job, self.task, self.device, self.curve)
         return {**metrics, "train_loss": train_loss, **own}
 
     def measure(self, part: Tensors) -> dict[str, float]:
@@ -242,17 +249,13 @@ class _Session:
 def validate(module: nn.Module, task: Task, members: int = 1, device: str = "cpu") -> dict[str, float]:
     """Metrics of `module` on the validation part, as training measures them."""
     resident = task.resident(device)
-    return measure(module.to(device), resident.validation, _criterion(task, members), resident.target_scale)
+    return measure(module.to(device), resident.validation, criterion_of(task, members), resident.target_scale)
 
 
 def measure(module: nn.Module, part: Tensors, criterion: Criterion, scale: Tensor) -> dict[str, float]:
     """Metrics of `module` over all of `part`, in float32 and in evaluation mode. `scale`: of the targets."""
     with torch.inference_mode():
         return criterion.measure(predict(module, part), part.targets, scale)
-
-
-def _criterion(task: Task, members: int) -> Criterion:
-    return task.criterion if members == 1 else Ensemble(task.criterion, members, task.kind == "classification")
 
 
 def predict(module: nn.Module, part: Tensors) -> Any:

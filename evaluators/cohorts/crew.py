@@ -33,6 +33,7 @@ from evaluators.recipe import Recipe, check_recipe
 from evaluators.schedule import rate
 from evaluators.tasks.task import Task, Tensors
 from evaluators.training import measure, save_weights
+from evaluators.zero_cost import scored
 from nas.study.candidate import Job, Outcome, Report
 from nas.study.latency import Protocol
 
@@ -63,6 +64,7 @@ class Crew:
         timeout_s: seconds of a candidate, its share of the common time; None: no limit.
         test_reason: why the test part is opened for completed candidates; empty: it stays sealed.
         protocol: by which each candidate's latency is measured, once, before its first report; None: it is not.
+        scores: at initialisation that join each candidate's metrics, likewise; see `evaluators.zero_cost`.
         meter: of the energy, which is shared out like the time.
     """
 
@@ -77,12 +79,14 @@ class Crew:
         timeout_s: float | None = None,
         test_reason: str = "",
         protocol: Protocol | None = None,
+        scores: Sequence[str] = (),
         meter: Meter | None = None,
     ) -> None:
         self.task, self.device, self.weights = task, device, weights
         self.meter = meter or Meter.of_machine()
         self.checkpoints, self.checkpoint_s = checkpoints, checkpoint_s
-        self.timeout_s, self.test_reason, self.protocol = timeout_s, test_reason, protocol
+        self.timeout_s, self.test_reason = timeout_s, test_reason
+        self.protocol, self.scores = protocol, scores
         self.trainees: list[Trainee] = []
         self.streams: dict[int, Stream] = {}
         self.cohorts: list[Cohort] = []
@@ -303,7 +307,7 @@ class Crew:
         wrong = measured.not_finite(at)
         if wrong:
             return [(one.place, one.outcome("diverged", wrong))]
-        known = {**measured.metrics, "train_loss": measured.loss, **self._latency(one)}
+        known = {**measured.metrics, "train_loss": measured.loss, **self._untrained(one)}
         one.curve.append(Report(stream.plan.marks[stream.step], known))
         said: list[Message] = [(one.place, one.curve[-1])] if stream.step in stream.plan.due else []
         if stream.is_over:
@@ -315,10 +319,13 @@ class Crew:
             said.append((one.place, one.outcome("timeout", f"gave up after {self.timeout_s:g} s, at {at}")))
         return said
 
-    def _latency(self, one: Trainee) -> dict[str, float]:
+    def _untrained(self, one: Trainee) -> dict[str, float]:
+        """What is measured of the network without training."""
         started = time.perf_counter()
         validation = self.task.resident(self.device).validation
         found = latency(self.protocol, one.job, validation, self.device, one.curve)
+        if self.scores:
+            found |= scored(self.scores, one.job, self.task, self.device, one.curve)
         one.seconds += time.perf_counter() - started
         return found
 

@@ -15,6 +15,8 @@ from evaluators.tasks.criteria import Criterion, Direction
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from evaluators.tasks.task import Task
+
 
 @final
 @dataclass(frozen=True)
@@ -67,3 +69,8 @@ class Ensemble:
                 f"{list(output.shape)}"
             )
         return change(output)
+
+
+def criterion_of(task: Task, members: int) -> Criterion:
+    """The task's criterion for models that return so many predictions side by side; 1: without an axis for them."""
+    return task.criterion if members == 1 else Ensemble(task.criterion, members, task.kind == "classification")

@@ -27,6 +27,7 @@ COMMANDS = {
     "confirm": ("results", "retrain the frontier with several seeds and open the test split"),
     "report": ("results", "write one offline HTML file about a search"),
     "compare": ("compare", "several searches side by side: attainment, hypervolume, paired tests over seeds"),
+    "scores": ("scores", "how well scores at initialisation rank a search's candidates, and how well costs do"),
     "dashboard": ("dashboard", "watch a search in Optuna's dashboard, also while it runs"),
     "export": ("results", "write a candidate as plain PyTorch with its weights, verified"),
     "ops": ("operators", "the operators of the language"),

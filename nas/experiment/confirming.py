@@ -63,7 +63,7 @@ def confirm(
         front = found.front()
         plan = _Plan(found, (*front.members, *near_members(front, n_near)), count)
         prepared.evaluator.prepare()
-        evaluator = replace(prepared.evaluator, test_reason="confirm")
+        evaluator = replace(prepared.evaluator, test_reason="confirm", scores=())
         if observer is not None:
             observer.began(len(plan.todo) + len(plan.done), len(plan.done), None)
         with resumable(f"nas confirm {found.directory}"):

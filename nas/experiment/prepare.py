@@ -81,7 +81,9 @@ def prepare(experiment: Experiment, space: Space | None = None) -> Prepared:
         goal = trying("constraints", lambda: Goal.parse(objectives, experiment.constraints, known)) or goal
         trying("stopping", lambda: make_rungs(stopping, goal.objectives))
     protocol = trying("latency", partial(_protocol, experiment, evaluator, goal))
+    trying("scores", partial(_check_scores, experiment, evaluator))
     trying.finish()
+    evaluator = replace(evaluator, scores=experiment.scores)
     in_force = replace(experiment, objectives=objectives, recipe=asdict(recipe))
     if protocol is not None:
         evaluator, in_force = replace(evaluator, latency=protocol), replace(in_force, latency=asdict(protocol))
@@ -190,6 +192,19 @@ def _protocol(experiment: Experiment, evaluator: Evaluator, goal: Goal | None) -
             f"`latency` says how models that are trained here are timed; `{experiment.task_name}` {why}"
         )
     return Protocol(**{"device": chosen_device(experiment.device), **(experiment.latency or {})})
+
+
+def _check_scores(experiment: Experiment, evaluator: Evaluator) -> None:
+    """Raises: ExperimentError: scores are wanted of what is not trained here, or one bears the name of a metric."""
+    if experiment.scores and not isinstance(evaluator.subject, Task):
+        raise ExperimentError(
+            f"`scores` are of models that are trained here; `{experiment.task_name}` evaluates candidates itself"
+        )
+    for name in experiment.scores:
+        if name in evaluator.metrics:
+            raise ExperimentError(
+                f"`{experiment.task_name}` has a metric `{name}` of its own; leave it out of `scores`"
+            )
 
 
 def _default_objectives(metrics: Mapping[str, Any]) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ from nas.experiment.interruption import resumable
 from nas.experiment.limits import LIMITS, Limited, check_gpu_hours, gpus_per_worker
 from nas.experiment.logs import logged
 from nas.experiment.prepare import Prepared, located, prepare, reopen, try_out
+from nas.experiment.scoring import statistics_of
 from nas.experiment.session import CHECKPOINTS, REPORT, WEIGHTS, Search
 from nas.experiment.settings import Experiment, as_setting, experiment_from_text, load_experiment, value_fault
 from nas.experiment.snapshot import EXPERIMENT, SPACE, read_text, snapshot
@@ -260,6 +261,8 @@ def _run(
         checkpoints=place / CHECKPOINTS,
         checkpoint_s=experiment.checkpoint_s,
     )
+    if experiment.scores:
+        study.inform(statistics_of(prepared))
     driven = Limited(study, experiment, gpus_per_worker(prepared.engine, experiment.device))
     if watching is not None:
         watching.began(study.settings.trials, study.n_finished, study.record)

@@ -7,6 +7,7 @@ from typing import Any
 from evaluators.budget import CHECKPOINT_S
 from nas.experiment.settings import CONFIRM_SEEDS, DEFAULT_EPOCHS, DEFAULT_TRIALS
 from nas.study.latency import Protocol
+from nas.study.scores import SCORES
 from nas.study.stopping import RULES
 
 
@@ -115,6 +116,11 @@ def experiment_schema() -> dict[str, Any]:
                     "device": text,
                 },
                 "description": "How every candidate's latency is measured, in milliseconds.",
+            },
+            "scores": {
+                "type": "array",
+                "items": {"enum": list(SCORES)},
+                "description": "At initialisation, that join the metrics of every candidate.",
             },
             "confirm": {
                 "type": "object",

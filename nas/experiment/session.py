@@ -245,7 +245,7 @@ class Search:
             order=order_of(self.record().seed),
             graph=design.graph,
         )
-        evaluator = replace(self.prepared.evaluator, weights=self.directory.resolve() / WEIGHTS)
+        evaluator = replace(self.prepared.evaluator, weights=self.directory.resolve() / WEIGHTS, scores=())
         outcome = evaluated(evaluator, job)
         if outcome.state != "complete":
             raise WorkFailed(

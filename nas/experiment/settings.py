@@ -13,6 +13,7 @@ from evaluators.budget import CHECKPOINT_S
 from nas.errors import ExperimentError, Fault, NasError, Place, nearest
 from nas.space.yaml_tree import Tree, read_yaml
 from nas.study.latency import Protocol
+from nas.study.scores import SCORES
 
 DEFAULT_TRIALS = 100
 DEFAULT_EPOCHS = 30
@@ -46,6 +47,7 @@ class Experiment:
             worker or the search was killed; 0: one at each report.
         latency: `{batch: 1, warmup: 10, repeats: 30, threads: 1, device: cpu}`, or a part of it: how every candidate's latency is
             measured; None: it is only where an objective or a constraint is about `latency`, and then with these defaults.
+        scores: such as `[synflow, snip]`, at initialisation, that join the metrics of every candidate; see `nas.study.scores`.
         confirm: `{seeds: 5, near: 0}`, how the frontier is retrained, and how many that missed it by least.
         seed: of everything that is drawn.
         directory: where results go, from where the command runs.
@@ -74,6 +76,7 @@ class Experiment:
     timeout_s: float | None = None
     checkpoint_s: float = CHECKPOINT_S
     latency: Mapping[str, Any] | None = None
+    scores: tuple[str, ...] = ()
     confirm: Mapping[str, Any] = field(default_factory=lambda: {"seeds": CONFIRM_SEEDS})
     seed: int = 0
     directory: str | None = None
@@ -122,7 +125,7 @@ class Experiment:
 
 
 KEYS = tuple(field.name for field in fields(Experiment) if field.name not in ("file", "places"))
-_LISTS = ("objectives", "constraints")
+_LISTS = ("objectives", "constraints", "scores")
 
 
 def load_experiment(path: str | Path) -> Experiment:
@@ -218,6 +221,11 @@ def _text(value: Any) -> str:
 def _texts(value: Any) -> str:
     good = isinstance(value, tuple) and all(isinstance(item, str) for item in value)
     return "" if good else "is a list of texts"
+
+
+def _scores(value: Any) -> str:
+    good = not _texts(value) and set(value) <= set(SCORES)
+    return "" if good else f"is a list of scores at initialisation, of {', '.join(SCORES)}"
 
 
 def _whole(low: int) -> Check:
@@ -322,6 +330,7 @@ _CHECKS: dict[str, Check] = {
     "timeout_s": _positive,
     "checkpoint_s": _seconds,
     "latency": _latency,
+    "scores": _scores,
     "confirm": _confirm,
     "seed": _whole(0),
     "directory": _text,

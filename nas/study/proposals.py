@@ -24,7 +24,7 @@ from nas.study.entry import PassedKind, PassedOver
 from nas.study.mirror import Mirror, Point
 from nas.study.objectives import Goal
 from nas.study.parameters import genotype_of
-from nas.study.samplers.base import Exhausted, Proposal, Sampler
+from nas.study.samplers.base import Exhausted, Proposal, Sampler, Statistics
 from nas.study.samplers.plain import N_LISTED, rough_size
 
 if TYPE_CHECKING:
@@ -83,6 +83,10 @@ class Proposals:
         self._enumeration: Iterator[Architecture] | None = None
         self._all_enumerated = False
         self.exhausted: str | None = None
+
+    def inform(self, statistics: Statistics) -> None:
+        """Let the sampler look at these."""
+        self._sampler.statistics = statistics
 
     def recipe(self, architecture: Architecture) -> dict[str, Any]:
         """The effective recipe: the study's, overridden by the space's. Equal ones are one, for every candidate keeps its own."""

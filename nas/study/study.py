@@ -30,6 +30,7 @@ from nas.study.objectives import Goal
 from nas.study.proposals import order_of, seed_of
 from nas.study.records import StudyRecord, TrialRecord, record_of, trial_of
 from nas.study.samplers import make_sampler, parse_sampler
+from nas.study.samplers.base import Statistics
 from nas.study.stopping import make_rungs, parse_stopping
 
 if TYPE_CHECKING:
@@ -176,6 +177,13 @@ class Study:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.close()
+
+    def inform(self, statistics: Statistics) -> None:
+        """Let the sampler look at what else is known of a design before training; call it before anything is asked for.
+
+        Nothing of it is written down: who goes on with the study gives the same again.
+        """
+        self._knowledge.proposals.inform(statistics)
 
     # ------------------------------------------------------------------ ask, report, tell
 

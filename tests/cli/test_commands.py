@@ -69,7 +69,8 @@ def test_samples_are_lines_of_json(run: Any) -> None:
 
 
 def test_every_command_that_prints_facts_has_json() -> None:
-    covered = {arguments[0] for arguments in JSON} | {"sample", "schema", "export", "dashboard"}
+    apart = {"sample", "schema", "export", "dashboard", "scores"}
+    covered = {arguments[0] for arguments in JSON} | apart
     assert covered == set(COMMANDS)
 
 
@@ -227,7 +228,7 @@ def test_samplers_and_what_they_ask_for(run: Any, monkeypatch: pytest.MonkeyPatc
     assert "needs ax, which is not installed" in run("samplers")
 
 
-ANY_SPACE = ["check", "show", "sample", "search", "resume", "front", "confirm", "report", "export"]
+ANY_SPACE = ["check", "show", "sample", "search", "resume", "front", "confirm", "report", "scores", "export"]
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -40,6 +40,7 @@ WHOLE: dict[str, Any] = {
     "timeout_s": 10,
     "checkpoint_s": 0,
     "latency": {"batch": 8, "repeats": 50, "device": "cpu"},
+    "scores": ["synflow", "snip"],
     "confirm": {"seeds": 3, "near": 4},
     "seed": 4,
     "directory": "here",
@@ -97,6 +98,8 @@ WRONG: list[tuple[str, Any]] = [
     ("latency", {"device": 1}),
     ("latency", {"runs": 3}),
     ("latency", "median"),
+    ("scores", 3),
+    ("scores", ["snip", "synflwo"]),
     ("control", -1),
     ("control", True),
     ("confirm", {"seeds": 0}),
@@ -122,7 +125,7 @@ def test_the_whole_of_an_experiment_is_read() -> None:
     found = experiment_from_text(written(WHOLE), "a.yaml")
     assert set(WHOLE) == set(KEYS)
     for key, value in WHOLE.items():
-        assert getattr(found, key) == (tuple(value) if key in ("objectives", "constraints") else value)
+        assert getattr(found, key) == (tuple(value) if key in ("objectives", "constraints", "scores") else value)
 
 
 @pytest.mark.parametrize(("key", "value"), WRONG, ids=lambda value: str(value))

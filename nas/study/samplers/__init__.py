@@ -60,7 +60,7 @@ SAMPLERS: dict[str, SamplerEntry] = {
         ),
         SamplerEntry(
             "predictor",
-            "As frontier, without doubt: many at random, then those a regression expects to be best (as Neural Predictor).",
+            "As frontier, without doubt: many at random, then those a regression expects to be best, also from `scores` (as Neural Predictor).",
             _made("frontier", "Frontier", greedy=True),
             {"startup": Setting(40, "results at random that the regression is fitted to first", 1), "pool": _POOL},
         ),

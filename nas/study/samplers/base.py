@@ -24,6 +24,11 @@ class Proposal:
     origin: str = "sampler"
 
 
+Statistics = Callable[["Architecture"], Mapping[str, float]]
+"""What can be known of a design before training beside its costs: name → number, the same names for every design, and the same
+numbers for one design. `nan` says nothing."""
+
+
 class Exhausted(Exception):
     """The sampler has no further design to propose."""
 
@@ -33,6 +38,9 @@ class Sampler(ABC):
 
     learns: ClassVar[bool] = True
     """Whether proposals that were refused are worth telling it."""
+
+    statistics: Statistics | None = None
+    """Given before the first proposal, to a sampler that may look at it or not; None: there is nothing."""
 
     @abstractmethod
     def propose(self, mirror: Mirror, seed: int) -> Proposal:

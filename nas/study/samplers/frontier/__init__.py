@@ -11,6 +11,7 @@ import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from random import Random
 from typing import TYPE_CHECKING, Any
 from zlib import crc32
@@ -84,7 +85,7 @@ class Frontier(Sampler):
     Args:
         settings: `startup`, results before it begins to model; `pool`, unseen designs that each result adds to choose from.
         decisions: whether the model sees them; without, it sees graphs and costs only, as NAS-BOWL does.
-        greedy: take what is expected to be best without doubt, as the Neural Predictor does.
+        greedy: take what is expected to be best without doubt, as the Neural Predictor does, and look at statistics, too.
     """
 
     def __init__(
@@ -158,9 +159,8 @@ class Frontier(Sampler):
     ) -> _Turn:
         told = candidates["told"]
         if self._pool is None:
-            self._pool = Pool(
-                self._space, crc32(repr(sorted(told[0].genotype.items())).encode()), mirror.parameters, self._n_new
-            )
+            salt = crc32(repr(sorted(told[0].genotype.items())).encode())
+            self._pool = Pool(self._space, salt, partial(self._described, mirror.parameters), self._n_new)
         parameters = mirror.parameters
         running = [point for point in candidates["pending"] if _reported(point, mirror)]
         failed = [point for point in candidates["refused"] if point.violation > 0]
@@ -263,6 +263,10 @@ class Frontier(Sampler):
         paid = [[one.loss(design.costs[one.name]) for one in self._costs] for design in designs]
         return np.array(paid, dtype=float).reshape(len(designs), len(self._costs))
 
+    def _described(self, parameters: Parameters, design: Architecture) -> Described:
+        """What the model sees of a design."""
+        return described(design, parameters, self.statistics if self._greedy else None)
+
     def _design(self, point: Point, parameters: Parameters) -> Described:
         """What the sampler keeps of a candidate's point."""
         assert point.number is not None
@@ -272,7 +276,7 @@ class Frontier(Sampler):
             if last is not None and _name(last.genotype) == _name(point.genotype):
                 known = last.seen
             else:
-                known = described(self._space.replay(point.genotype), parameters)
+                known = self._described(parameters, self._space.replay(point.genotype))
             self._designs[point.number] = known
         return known
 

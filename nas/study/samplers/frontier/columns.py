@@ -1,4 +1,4 @@
-"""What the model sees of a design, as numbers: its decisions, its graph, and its exact costs.
+"""What the model sees of a design, as numbers: its decisions, its graph, its exact costs, and what else is known of it.
 
 Decisions say where a design lies in its space; the graph says what it is, whatever the space calls it: two cells that
 compute the same look the same. The graph is described by Weisfeiler–Lehman colours: the colour of a node at depth h names
@@ -17,7 +17,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING
 from zlib import crc32
@@ -31,6 +31,7 @@ from nas.study.parameters import Parameters
 if TYPE_CHECKING:
     from nas.graph.graph import Graph
     from nas.space import Architecture
+    from nas.study.samplers.base import Statistics
 
 Array = NDArray[np.float64]
 
@@ -55,15 +56,17 @@ class Described:
         costs: exact, by name.
         decisions: where each decision stands in its domain, by parameter name; see `position`.
         graph: the columns `GRAPH_GROUPS`.
+        statistics: numbers of any scale, by name; the same names for every design.
     """
 
     key: str
     costs: Mapping[str, int]
     decisions: Mapping[str, Array]
     graph: Array
+    statistics: Mapping[str, float] = field(default_factory=dict)
 
 
-def described(design: Architecture, parameters: Parameters) -> Described:
+def described(design: Architecture, parameters: Parameters, statistics: Statistics | None = None) -> Described:
     """What the model sees of `design`; its decisions bear the names of `parameters`."""
     costs = design.costs.as_dict()
     decisions = {
@@ -73,7 +76,8 @@ def described(design: Architecture, parameters: Parameters) -> Described:
     }
     amounts = [math.log10(1 + costs[name]) for name in COSTS]
     graph = np.concatenate([_hashed(design.graph), amounts, _extent(design.graph)])
-    return Described(design.digest + json.dumps(design.recipe, sort_keys=True), costs, decisions, graph)
+    key = design.digest + json.dumps(design.recipe, sort_keys=True)
+    return Described(key, costs, decisions, graph, {} if statistics is None else statistics(design))
 
 
 def _hashed(graph: Graph) -> Array:
@@ -127,7 +131,7 @@ class Columns:
         observed: at least one.
         decisions: whether rows hold them; else graphs and costs alone.
 
-    Only columns in which these differ are kept. A decision, and every group of columns of graphs, has about the variance 1 over
+    A statistic becomes its rank among these, from 0 to 1. Only columns in which these differ are kept. A decision, and every group of columns of graphs, has about the variance 1 over
     random designs. `groups` (p,) is the group of each column, `names` what the groups are.
     """
 
@@ -138,7 +142,12 @@ class Columns:
         own = sorted(times, key=lambda name: -times[name])[:N_OWN]
         self._own = {name: (widths[name], times[name] < len(observed)) for name in own}
         labels = [_template(name) for name, (width, optional) in self._own.items() for _ in range(width + optional)]
-        labels += [RARE] * N_BUCKETS + list(GRAPH_GROUPS)
+        self._known = {
+            name: np.sort([one.statistics[name] for one in observed if not math.isnan(one.statistics[name])])
+            for name in observed[0].statistics
+        }
+        statistics = [f"score {name}" for name in self._known]  # no decision has a blank in its name
+        labels += [RARE] * N_BUCKETS + list(GRAPH_GROUPS) + statistics
         self._width = len(labels)
         raw = np.array([self._row(one) for one in observed])
         spread = raw.std(0)
@@ -148,7 +157,7 @@ class Columns:
         self.groups = np.array([self.names.index(label) for label in alive], dtype=np.intp)
         self._centre, self._scale = raw[:, self._alive].mean(0), np.ones(len(alive))
         for group, name in enumerate(self.names):
-            if name in (RARE, *GRAPH_GROUPS):
+            if name in (RARE, *GRAPH_GROUPS, *statistics):
                 inside = self.groups == group
                 self._scale[inside] = 1 / math.sqrt(float((spread[self._alive[inside]] ** 2).sum()) or 1.0)
         self._rows: dict[Described, Array] = {}
@@ -181,8 +190,15 @@ class Columns:
             if name not in self._own:
                 for i, amount in enumerate(place.tolist()):
                     _add(row[at:first], crc32(f"{name} {i}".encode()), amount)
-        row[first:] = design.graph
+        row[first:] = [*design.graph, *(_rank(design.statistics[name], known) for name, known in self._known.items())]
         return row
+
+
+def _rank(value: float, known: Array) -> float:
+    """The share of `known`, which rise, that is below `value`, equal ones counting half; ½ where nothing is known."""
+    if math.isnan(value) or not len(known):
+        return 0.5
+    return float(np.searchsorted(known, value) + np.searchsorted(known, value, "right")) / (2 * len(known))
 
 
 def _template(name: str) -> str:

@@ -20,12 +20,13 @@ from nas.space.deciders import Random as Draw
 from nas.space.domains import Domain
 from nas.study.candidate import Genotype, Value
 from nas.study.mirror import Point
-from nas.study.parameters import Parameters
 from nas.study.ranking import best_first
-from nas.study.samplers.frontier.columns import Described, described
+from nas.study.samplers.frontier.columns import Described
 
 if TYPE_CHECKING:
     from nas.space import Architecture, Space
+
+Describe = Callable[["Architecture"], Described]
 
 N_LATEST = 8  # results whose designs are in the pool
 CHILDREN = 8 / 3  # of the designs believed to be best, for each that a result adds
@@ -51,13 +52,13 @@ class Pool:
     """See the module.
 
     Args:
-        space: bound to the task. salt: differs between searches. parameters: names of decisions.
+        space: bound to the task. salt: differs between searches. describe: what the model sees of a design.
         n_new: designs that each result adds, of small graphs.
     """
 
-    def __init__(self, space: Space, salt: int, parameters: Parameters, n_new: int) -> None:
+    def __init__(self, space: Space, salt: int, describe: Describe, n_new: int) -> None:
         self._salt, self._n_new = salt, n_new
-        self._breeding = _Flat(space, parameters) if space.is_flat else _Breeding(space, parameters)
+        self._breeding = _Flat(space, describe) if space.is_flat else _Breeding(space, describe)
         self._added: dict[int, list[Unseen]] = {}
 
     def drawn(self, told: Sequence[Point]) -> list[Unseen]:
@@ -97,8 +98,8 @@ class Pool:
 class _Breeding:
     """Designs from designs, by running the equations of the space."""
 
-    def __init__(self, space: Space, parameters: Parameters) -> None:
-        self._space, self._parameters = space, parameters
+    def __init__(self, space: Space, describe: Describe) -> None:
+        self._space, self._describe = space, describe
         self._n_nodes = 0
 
     def several(self, most: int, make: Callable[[], Unseen]) -> list[Unseen]:
@@ -123,14 +124,14 @@ class _Breeding:
 
     def _made(self, design: Architecture, origin: str) -> Unseen:
         self._n_nodes += len(design.graph.nodes)
-        return Unseen(dict(design.genotype), described(design, self._parameters), origin, design)
+        return Unseen(dict(design.genotype), self._describe(design), origin, design)
 
 
 class _Flat(_Breeding):
     """The same in a space whose designs all have the same decisions: no design is built twice, however often it is met."""
 
-    def __init__(self, space: Space, parameters: Parameters) -> None:
-        super().__init__(space, parameters)
+    def __init__(self, space: Space, describe: Describe) -> None:
+        super().__init__(space, describe)
         typical = space.sample(Random(0))
         self._domains: Mapping[str, Domain] = typical.domains
         self._size = len(typical.graph.nodes)
@@ -172,6 +173,6 @@ class _Flat(_Breeding):
 
     def _built(self, genotype: Genotype) -> Described | None:
         try:
-            return described(self._space.replay(genotype), self._parameters)
+            return self._describe(self._space.replay(genotype))
         except Rejected:
             return None
