@@ -25,7 +25,7 @@ class _Applied(NamedTuple):
 
 
 _applied: dict[tuple[Any, ...], _Applied] = {}
-_REMEMBERED = 2_048
+_REMEMBERED = 8_192
 
 
 class Builder:

@@ -56,7 +56,7 @@ class _Own(NamedTuple):
 
 
 _owned: dict[tuple[str, tuple[tuple[str, Attribute], ...], tuple[TensorType, ...], TensorType], _Own] = {}
-_REMEMBERED = 2_048
+_REMEMBERED = 8_192
 
 
 def costs(graph: Graph, batch: int = 1, bytes_per_number: int = 4) -> Costs:
