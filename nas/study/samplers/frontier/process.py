@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import cho_solve, cholesky, solve_triangular
 from scipy.optimize import minimize
-from scipy.spatial.distance import cdist
+from scipy.spatial.distance import cdist, pdist, squareform
 
 Array = NDArray[np.float64]
 
@@ -58,11 +58,22 @@ def prior(n_groups: int) -> Prior:
     return Prior(mean, np.concatenate([np.full(n_groups, 1.75), [0.7, 1.5]]))
 
 
-def matern(squared: Array) -> tuple[Array, Array]:
+def matern(squared: Array) -> Array:
+    """The kernel at squared distances."""
+    scaled, decay = _decay(squared)
+    found: Array = (1 + scaled + 5 / 3 * squared) * decay
+    return found
+
+
+def matern_and_slope(squared: Array) -> tuple[Array, Array]:
     """The kernel at squared distances, and minus twice its derivative by them."""
-    distance = np.sqrt(np.maximum(squared, 1e-30))
-    decay = np.exp(-ROOT5 * distance)
-    return (1 + ROOT5 * distance + 5 / 3 * squared) * decay, 5 / 3 * (1 + ROOT5 * distance) * decay
+    scaled, decay = _decay(squared)
+    return (1 + scaled + 5 / 3 * squared) * decay, 5 / 3 * (1 + scaled) * decay
+
+
+def _decay(squared: Array) -> tuple[Array, Array]:
+    scaled = ROOT5 * np.sqrt(np.maximum(squared, 1e-30))
+    return scaled, np.exp(-scaled)
 
 
 def squared_distances(first: Array, second: Array) -> Array:
@@ -88,7 +99,8 @@ def fit(columns: Array, values: Array, groups: NDArray[np.intp], prior: Prior, e
     def loss(vector: Array) -> tuple[float, Array]:
         weights = np.exp(vector[:n_groups])
         signal, noise = math.exp(vector[-2]), math.exp(vector[-1]) + NOISE_FLOOR
-        shape, slope = matern(squared_distances(columns * np.sqrt(weights[groups]), columns * np.sqrt(weights[groups])))
+        roots = np.sqrt(weights[groups])
+        shape, slope = matern_and_slope(squared_distances(columns * roots, columns * roots))
         try:
             lower = cholesky(signal * shape + np.diag(noise + JITTER + extra), lower=True, check_finite=False)
         except np.linalg.LinAlgError:
@@ -132,7 +144,7 @@ class Kernel:
 
     def between(self, first: Array, second: Array) -> Array:
         """Of all scaled rows of `first` (n, p) with those of `second` (m, p): (n, m)."""
-        return self._signal * matern(squared_distances(first, second))[0]
+        return self._signal * matern(squared_distances(first, second))
 
     def among(self, designs: Sequence[Hashable], rows: Array) -> Array:
         """Of `designs` with scaled `rows` (n, p) with one another: (n, n).
@@ -141,17 +153,27 @@ class Kernel:
         """
         new = [i for i, design in enumerate(designs) if design not in self._place]
         if new:
-            for i in new:
-                self._place[designs[i]] = len(self._place)
-            known, size = self._known, len(self._place)
-            self._rows = np.concatenate([self._rows, rows[new]])
-            self._known = np.empty((size, size))
-            self._known[: len(known), : len(known)] = known
-            added = self._signal * matern(cdist(rows[new], self._rows, "sqeuclidean"))[0]
-            self._known[len(known) :], self._known[:, len(known) :] = added, added.T
+            self._remember([designs[i] for i in new], rows[new])
         places = [self._place[design] for design in designs]
-        found: Array = self._known[np.ix_(places, places)]
-        return found
+        n = len(places)
+        inside: Array = self._known[:n, :n]
+        return inside.copy() if places == list(range(n)) else self._known[np.ix_(places, places)]
+
+    def _remember(self, designs: Sequence[Hashable], rows: Array) -> None:
+        """Covariances of these new designs with one another and with all that are known."""
+        before, size = len(self._place), len(self._place) + len(designs)
+        if size > len(self._known):
+            room = size + size // 8  # for the next ones, so that few of them move all
+            self._rows, self._known = _enlarged(self._rows, (room, rows.shape[1])), _enlarged(self._known, (room, room))
+        self._place.update((design, before + i) for i, design in enumerate(designs))
+        self._rows[before:size] = rows
+        if before:
+            added = self._signal * matern(cdist(rows, self._rows[:size], "sqeuclidean"))
+            self._known[before:size, :size], self._known[:size, before:size] = added, added.T
+        else:
+            pairs = self._signal * matern(pdist(rows, "sqeuclidean"))
+            self._known[:size, :size] = squareform(pairs)
+            np.fill_diagonal(self._known[:size, :size], self._signal * matern(np.zeros(1)))
 
 
 class Process:
@@ -171,7 +193,8 @@ class Process:
         own = kernel.noise + JITTER + (np.zeros(len(values)) if extra is None else extra)
         covariance = kernel.among(designs, self._rows)
         covariance[np.diag_indices_from(covariance)] += own
-        self._lower = cholesky(covariance, lower=True, overwrite_a=True, check_finite=False)
+        # It is symmetric, and its transpose has the order in memory that the solver wants.
+        self._lower = cholesky(covariance.T, lower=True, overwrite_a=True, check_finite=False)
         self._alpha = cho_solve((self._lower, True), values, check_finite=False)
         self.means: Array = values - own * self._alpha
 
@@ -204,4 +227,11 @@ def learnt(covariance: Array, which: int, noise: float) -> Array:
     """The covariance (m, m) of designs once design `which` is observed, whatever it turns out to be."""
     column = covariance[which]
     found: Array = covariance - np.outer(column, column) / (column[which] + noise)
+    return found
+
+
+def _enlarged(array: Array, shape: tuple[int, int]) -> Array:
+    """`array` in the corner of a larger one."""
+    found = np.zeros(shape)
+    found[: array.shape[0], : array.shape[1]] = array
     return found
