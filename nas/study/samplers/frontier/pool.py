@@ -34,7 +34,7 @@ N_LEAST = 6
 N_PARENTS = 12
 MUTATED, CROSSED = 0.4, 0.3  # shares of the designs for each result; the others are drawn at random
 ONE_MORE = 0.3  # chance that a mutation changes one more decision
-N_KEPT = 10_000  # designs of a flat space that are not described twice
+N_KEPT = 10_000  # designs that are not described twice
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +98,10 @@ class _Breeding:
     """Designs from designs, by running the equations of the space."""
 
     def __init__(self, space: Space, parameters: Parameters) -> None:
-        self._space, self._parameters = space, parameters
+        self._space, self._parameters = space.remembering(), parameters
         self._n_nodes = 0
+        self._seen: dict[str, Described] = {}
+        self._n_names = 0  # parameters that these were described with
 
     def several(self, most: int, make: Callable[[], Unseen]) -> list[Unseen]:
         """At most so many designs, fewer where graphs are large."""
@@ -123,7 +125,14 @@ class _Breeding:
 
     def _made(self, design: Architecture, origin: str) -> Unseen:
         self._n_nodes += len(design.graph.nodes)
-        return Unseen(dict(design.genotype), described(design, self._parameters), origin, design)
+        if len(self._seen) >= N_KEPT or self._n_names != len(self._parameters.domains):
+            self._seen.clear()
+            self._n_names = len(self._parameters.domains)
+        name = repr(design.genotype)
+        seen = self._seen.get(name)
+        if seen is None:
+            seen = self._seen[name] = described(design, self._parameters)
+        return Unseen(dict(design.genotype), seen, origin, design)
 
 
 class _Flat(_Breeding):
@@ -131,6 +140,7 @@ class _Flat(_Breeding):
 
     def __init__(self, space: Space, parameters: Parameters) -> None:
         super().__init__(space, parameters)
+        self._space = space  # what is known of a design is kept here
         typical = space.sample(Random(0))
         self._domains: Mapping[str, Domain] = typical.domains
         self._size = len(typical.graph.nodes)
