@@ -42,7 +42,10 @@ class Costs:
 
     def as_dict(self) -> dict[str, int]:
         """The costs by name."""
-        return {one.name: getattr(self, one.name) for one in fields(self)}
+        return {name: getattr(self, name) for name in _NAMES}
+
+
+_NAMES = tuple([one.name for one in fields(Costs)])
 
 
 class _Own(NamedTuple):

@@ -15,6 +15,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from array import array
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -77,7 +78,7 @@ def described(design: Architecture, parameters: Parameters) -> Described:
 
 
 def _hashed(graph: Graph) -> Array:
-    found = np.zeros((len(_HASHED), N_BUCKETS))
+    found = [array("d", bytes(8 * N_BUCKETS)) for _ in _HASHED]
     colours = [_label(node.op, node.attrs, node.type.shape) for node in graph.nodes]
     widths: Counter[int] = Counter()
     for node, colour in zip(graph.nodes, colours, strict=True):
@@ -87,21 +88,24 @@ def _hashed(graph: Graph) -> Array:
         _add(found[-1], colour, widths[colour] / count)
     inputs = [node.inputs for node in graph.nodes]
     for depth in range(DEPTHS[-1] + 1):
+        if depth:
+            colours = [
+                hash((here, colours[read[0]])) if len(read) == 1 else _mixed(colours, here, read)
+                for here, read in zip(colours, inputs, strict=True)
+            ]
         if depth in DEPTHS:
+            row = found[DEPTHS.index(depth)]
             for colour, count in Counter(colours).items():
-                _add(found[DEPTHS.index(depth)], colour, math.log2(1 + count))
-        colours = [_mixed(colours, here, read) for here, read in zip(colours, inputs, strict=True)]
-    return found.ravel()
+                _add(row, colour, math.log2(1 + count))
+    return np.array(found).ravel()
 
 
 def _mixed(colours: list[int], here: int, read: tuple[int, ...]) -> int:
     """The colour of a node one step deeper; what it reads has no order."""
-    if len(read) == 1:
-        return hash((here, colours[read[0]]))
     return hash((here, *sorted([colours[i] for i in read])))
 
 
-def _add(row: Array, key: int, amount: float) -> None:
+def _add(row: array[float] | Array, key: int, amount: float) -> None:
     mixed = (key * 0x9E3779B97F4A7C15) & 0xFFFFFFFFFFFFFFFF
     row[(mixed >> 40) % N_BUCKETS] += amount if mixed >> 63 else -amount
 
