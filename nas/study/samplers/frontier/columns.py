@@ -155,7 +155,7 @@ class Columns:
             if name in (RARE, *GRAPH_GROUPS):
                 inside = self.groups == group
                 self._scale[inside] = 1 / math.sqrt(float((spread[self._alive[inside]] ** 2).sum()) or 1.0)
-        self._rows: dict[Described, Array] = {}
+        self._rows = dict(zip(observed, (raw[:, self._alive] - self._centre) * self._scale, strict=True))
 
     def rows(self, designs: Sequence[Described]) -> Array:
         """(n, p)"""

@@ -79,8 +79,8 @@ class Pool:
 
     def _new(self, told: Sequence[Point], rng: Random) -> list[Unseen]:
         losses = np.array([point.losses for point in told])
-        order = best_first(losses, np.array([point.total_violation for point in told]))
-        parents = [told[i] for i in order[:N_PARENTS]]
+        violations = np.array([point.total_violation for point in told])
+        parents = [told[i] for i in best_first(losses, violations, N_PARENTS)]
         return self._breeding.several(self._n_new, lambda: self._one(parents, rng))
 
     def _one(self, parents: Sequence[Point], rng: Random) -> Unseen:

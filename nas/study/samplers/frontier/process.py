@@ -20,13 +20,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import cho_solve, cholesky, solve_triangular
 from scipy.optimize import minimize
-from scipy.spatial.distance import cdist, pdist, squareform
+from scipy.spatial.distance import cdist
 
 Array = NDArray[np.float64]
 
 ROOT5 = math.sqrt(5.0)
 JITTER = 1e-8
 NOISE_FLOOR = 1e-5
+N_TOGETHER = 64  # designs whose covariances are computed at once
 
 
 @dataclass(frozen=True)
@@ -78,9 +79,9 @@ def _decay(squared: Array) -> tuple[Array, Array]:
 
 def squared_distances(first: Array, second: Array) -> Array:
     """Between all rows of `first` (n, p) and of `second` (m, p): (n, m)."""
-    squares = (first**2).sum(1)[:, None] + (second**2).sum(1)[None, :]
-    found: Array = np.maximum(squares - 2 * first @ second.T, 0.0)
-    return found
+    found: Array = (first**2).sum(1)[:, None] + (second**2).sum(1)[None, :]
+    found -= 2 * first @ second.T
+    return np.maximum(found, 0.0, out=found)
 
 
 def fit(columns: Array, values: Array, groups: NDArray[np.intp], prior: Prior, extra: Array, steps: int) -> Scales:
@@ -94,13 +95,13 @@ def fit(columns: Array, values: Array, groups: NDArray[np.intp], prior: Prior, e
     n, n_groups = len(values), len(prior.mean) - 2
     member = np.zeros((len(groups), n_groups))
     member[np.arange(len(groups)), groups] = 1.0
-    identity = np.eye(n)
+    identity, squares = np.eye(n), columns**2
 
     def loss(vector: Array) -> tuple[float, Array]:
         weights = np.exp(vector[:n_groups])
         signal, noise = math.exp(vector[-2]), math.exp(vector[-1]) + NOISE_FLOOR
-        roots = np.sqrt(weights[groups])
-        shape, slope = matern_and_slope(squared_distances(columns * roots, columns * roots))
+        scaled = columns * np.sqrt(weights[groups])
+        shape, slope = matern_and_slope(squared_distances(scaled, scaled))
         try:
             lower = cholesky(signal * shape + np.diag(noise + JITTER + extra), lower=True, check_finite=False)
         except np.linalg.LinAlgError:
@@ -111,7 +112,7 @@ def fit(columns: Array, values: Array, groups: NDArray[np.intp], prior: Prior, e
         nll = 0.5 * values @ alpha + np.log(np.diag(lower)).sum() + 0.5 * (off @ off)
         pull = inverse - np.outer(alpha, alpha)  # twice the derivative by the covariance
         by_distance = -0.25 * signal * pull * slope
-        by_column = 2 * (by_distance.sum(1) @ columns**2 - np.einsum("np,np->p", columns, by_distance @ columns))
+        by_column = 2 * (by_distance.sum(1) @ squares - np.einsum("np,np->p", columns, by_distance @ columns))
         gradient = np.empty_like(vector)
         gradient[:n_groups] = (by_column @ member) * weights
         gradient[-2] = 0.5 * signal * np.sum(pull * shape)
@@ -137,6 +138,9 @@ class Kernel:
         self._signal = math.exp(scales.log_signal)
         self._place: dict[Hashable, int] = {}
         self._rows, self._known = np.empty((0, len(groups))), np.empty((0, 0))
+        self._lent = np.empty(
+            0
+        )  # megabytes that come fresh from the system at every turn take longer than what is put in
 
     def scaled(self, columns: Array) -> Array:
         """Columns (m, p) in length scales."""
@@ -147,7 +151,7 @@ class Kernel:
         return self._signal * matern(squared_distances(first, second))
 
     def among(self, designs: Sequence[Hashable], rows: Array) -> Array:
-        """Of `designs` with scaled `rows` (n, p) with one another: (n, n).
+        """Of `designs` with scaled `rows` (n, p) with one another: (n, n), to be used up before they are asked for again.
 
         Pair by pair, so that no bit depends on what was asked before: a resumed search, which asks for all of them at once, finds the same.
         """
@@ -156,8 +160,13 @@ class Kernel:
             self._remember([designs[i] for i in new], rows[new])
         places = [self._place[design] for design in designs]
         n = len(places)
-        inside: Array = self._known[:n, :n]
-        return inside.copy() if places == list(range(n)) else self._known[np.ix_(places, places)]
+        if places != list(range(n)):
+            return self._known[np.ix_(places, places)]
+        if n * n > self._lent.size:
+            self._lent = np.empty(self._known.size)
+        found: Array = self._lent[: n * n].reshape(n, n)
+        found[:] = self._known[:n, :n]
+        return found
 
     def _remember(self, designs: Sequence[Hashable], rows: Array) -> None:
         """Covariances of these new designs with one another and with all that are known."""
@@ -167,13 +176,10 @@ class Kernel:
             self._rows, self._known = _enlarged(self._rows, (room, rows.shape[1])), _enlarged(self._known, (room, room))
         self._place.update((design, before + i) for i, design in enumerate(designs))
         self._rows[before:size] = rows
-        if before:
-            added = self._signal * matern(cdist(rows, self._rows[:size], "sqeuclidean"))
-            self._known[before:size, :size], self._known[:size, before:size] = added, added.T
-        else:
-            pairs = self._signal * matern(pdist(rows, "sqeuclidean"))
-            self._known[:size, :size] = squareform(pairs)
-            np.fill_diagonal(self._known[:size, :size], self._signal * matern(np.zeros(1)))
+        for start in range(before, size, N_TOGETHER):
+            end = min(start + N_TOGETHER, size)
+            added = self._signal * matern(cdist(self._rows[start:end], self._rows[:end], "sqeuclidean"))
+            self._known[start:end, :end], self._known[:end, start:end] = added, added.T
 
 
 class Process:
