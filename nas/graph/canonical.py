@@ -64,7 +64,9 @@ def canonical(graph: Graph, simplified: bool = False) -> Form:
             else:
                 terms = tuple([(i, place) for place, i in enumerate(read)])
             fresh = operator.random or node.weights != ""
-            form.append(node.id, _label(node.op, node.attrs, tuple([type(value) for _, value in node.attrs])), terms, fresh)
+            form.append(
+                node.id, _label(node.op, node.attrs, tuple([type(value) for _, value in node.attrs])), terms, fresh
+            )
             if node.weights:
                 form.owners.setdefault(node.weights, []).append(form.numbers[node.id])
     outputs = tuple([form.expression(i) for i in graph.outputs])
