@@ -25,7 +25,7 @@ class _Applied(NamedTuple):
 
 
 _applied: dict[tuple[Any, ...], _Applied] = {}
-_REMEMBERED = 2_048
+_REMEMBERED = 8_192
 
 
 class Builder:
@@ -61,9 +61,8 @@ class Builder:
         """
         nodes = self.nodes
         types = tuple([nodes[i].type for i in inputs])
-        given = tuple(keywords.items()) if keywords else ()
-        values = (*positional, *(value for _, value in given))
-        key: tuple[Any, ...] = (op, types, tuple(positional), given, tuple(map(type, values)))
+        values, names = (*positional, *keywords.values()) if keywords else tuple(positional), tuple(keywords or ())
+        key: tuple[Any, ...] = (op, types, values, tuple(map(type, values)), names)
         try:
             applied = _applied.get(key)
         except TypeError:  # a list among the arguments
@@ -183,7 +182,7 @@ def _checked(op: str, argument: Argument, value: Any) -> Attribute:
     elif kind == "float":
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise refuse("a number")
-        checked = float(value)
+        checked = float(value) + 0.0  # -0.0 is 0.0: equal arguments are one
     elif kind == "bool":
         if not isinstance(value, bool):
             raise refuse("True or False")

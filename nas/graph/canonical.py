@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, lru_cache
 from typing import NamedTuple
 
-from nas.graph.graph import Attribute, Graph, Node
+from nas.graph.graph import Attribute, Graph
 from nas.graph.operators.table import TABLE
 from nas.graph.simplify import simplify
 from nas.graph.types import Axis, TensorType
@@ -34,8 +34,8 @@ class Form(NamedTuple):
     outputs: tuple[int, ...]
 
 
-def canonical(graph: Graph) -> Form:
-    """`graph` simplified and rewritten by these rules, after which equal functions mostly look equal.
+def canonical(graph: Graph, simplified: bool = False) -> Form:
+    """`graph` simplified, unless it is, and rewritten by these rules, after which equal functions mostly look equal.
 
     1. Sums are flattened: a sum is a multiset of terms, none of which is a sum, however it was put in brackets.
     2. The inputs of sums and products have no order.
@@ -44,7 +44,7 @@ def canonical(graph: Graph) -> Form:
     Left out are the names of inputs and weights, the scope, the order of nodes, and defaults of arguments `added` later. Names of axes stay in, although the
     function does not depend on them: a space gives equal things equal names.
     """
-    graph = simplify(graph)
+    graph = graph if simplified else simplify(graph)
     form = _Rewriting(graph)
     for node in graph.nodes:
         if node.op == "add":
@@ -64,7 +64,9 @@ def canonical(graph: Graph) -> Form:
             else:
                 terms = tuple([(i, place) for place, i in enumerate(read)])
             fresh = operator.random or node.weights != ""
-            form.append(node.id, f"{node.op}{_said(node)!a}", terms, fresh)
+            form.append(
+                node.id, _label(node.op, node.attrs, tuple([type(value) for _, value in node.attrs])), terms, fresh
+            )
             if node.weights:
                 form.owners.setdefault(node.weights, []).append(form.numbers[node.id])
     outputs = tuple([form.expression(i) for i in graph.outputs])
@@ -78,10 +80,11 @@ def canonical(graph: Graph) -> Form:
     )
 
 
-def _said(node: Node) -> tuple[tuple[str, Attribute], ...]:
-    """The arguments of a node, without those added later that stand at their defaults."""
-    added = _added(node.op)
-    return tuple([pair for pair in node.attrs if pair not in added]) if added else node.attrs
+@lru_cache(maxsize=8_192)
+def _label(op: str, attrs: tuple[tuple[str, Attribute], ...], types: tuple[type, ...]) -> str:
+    """The operator and its arguments, of these types, without those added later that stand at their defaults."""
+    added = _added(op)
+    return f"{op}{tuple([pair for pair in attrs if pair not in added]) if added else attrs!a}"
 
 
 @cache

@@ -42,7 +42,10 @@ class Costs:
 
     def as_dict(self) -> dict[str, int]:
         """The costs by name."""
-        return {one.name: getattr(self, one.name) for one in fields(self)}
+        return {name: getattr(self, name) for name in _NAMES}
+
+
+_NAMES = tuple([one.name for one in fields(Costs)])
 
 
 class _Own(NamedTuple):
@@ -56,7 +59,7 @@ class _Own(NamedTuple):
 
 
 _owned: dict[tuple[str, tuple[tuple[str, Attribute], ...], tuple[TensorType, ...], TensorType], _Own] = {}
-_REMEMBERED = 2_048
+_REMEMBERED = 8_192
 
 
 def costs(graph: Graph, batch: int = 1, bytes_per_number: int = 4) -> Costs:

@@ -12,13 +12,13 @@ from nas.graph.graph import Graph
 _VERSION = b"hourglass 1"
 
 
-def digest(graph: Graph) -> str:
+def digest(graph: Graph, simplified: bool = False) -> str:
     """32 hexadecimal digits, the same in every run and Python version, equal for two graphs exactly when their canonical
     forms are isomorphic (up to collisions of a 128-bit hash).
 
     An isomorphism keeps operators, arguments, the order of inputs where it matters, the graph's inputs and outputs in
     their order, and which expressions share weights. So two layers on one tensor are not the same as one layer used
-    twice, which a hash of each expression's inputs alone confuses.
+    twice, which a hash of each expression's inputs alone confuses. `simplified` says that `simplify` made the graph.
 
     >>> from nas.graph.builder import Builder
     >>> from nas.graph.types import Axis, TensorType
@@ -26,7 +26,7 @@ def digest(graph: Graph) -> str:
     >>> digest(builder.finish([builder.apply("relu", (0,))])) == digest(builder.finish([builder.apply("gelu", (0,))]))
     False
     """
-    form = canonical(graph)
+    form = canonical(graph, simplified)
     colours = _forward_colours(form)
     parts = [
         "\n".join(form.signature).encode(),

@@ -46,6 +46,12 @@ class Rejected(Exception):
         self.domains: dict[str, Domain] = {}
         self.steps = 0
 
+    def again(self) -> Rejected:
+        """The same, to be raised anew."""
+        copy = Rejected(self.rule)
+        copy.genotype, copy.domains, copy.steps = self.genotype, self.domains, self.steps
+        return copy
+
 
 class _Unknown(Exception):
     """A rule looked at something that is not decided yet: a path, or a cost of the unfinished graph (None)."""

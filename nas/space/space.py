@@ -19,6 +19,7 @@ from nas.space.architecture import Architecture
 from nas.space.binding import bound_sizes
 from nas.space.deciders import Crossover, Decider, GenotypeError, Mutation, Prefix, Random, Replay, others
 from nas.space.domains import Domain, Value
+from nas.space.memory import Memory
 from nas.space.program import Program
 from nas.space.run import Rejected, Run
 from nas.space.solve import solve
@@ -63,6 +64,7 @@ class Space:
     operator_files: Mapping[str, str] = field(default_factory=dict)  # Python files with operators, path → text
     examples: Mapping[str, int] = field(default_factory=dict)  # the sizes that the file gives
     seed_sizes: Mapping[str, Mapping[str, int]] = field(default_factory=dict)  # those that seeds give, by seed
+    memory: Memory | None = field(default=None, compare=False, repr=False)  # of designs built; see `remembering`
 
     @property
     def name(self) -> str:
@@ -79,7 +81,7 @@ class Space:
                 more than the task has, the last get the size 1: a signal is an image of width 1 with one channel.
         Raises: SpaceError: the number of inputs or axes differs, or an axis would have two sizes.
         """
-        return replace(self, sizes=bound_sizes(self.program, self.file, inputs, outputs), assumed=())
+        return replace(self, sizes=bound_sizes(self.program, self.file, inputs, outputs), assumed=(), memory=None)
 
     def with_sizes(self, sizes: Mapping[str, int]) -> Space:
         """The space with some axis sizes given by name. Raises: SpaceError: not an axis, or not a size."""
@@ -90,7 +92,7 @@ class Space:
             if isinstance(size, bool) or not isinstance(size, int) or size < 1:
                 raise SpaceError(f"the size of `{axis}` is a positive integer, got {size!r}")
         assumed = tuple(axis for axis in self.assumed if axis not in sizes)
-        return replace(self, sizes={**self.sizes, **sizes}, assumed=assumed)
+        return replace(self, sizes={**self.sizes, **sizes}, assumed=assumed, memory=None)
 
     def seed_space(self, name: str) -> Space:
         """The space at the sizes that the seed `name` was published with.
@@ -138,6 +140,18 @@ class Space:
             GenotypeError: a replayed genotype does not belong to the space.
             SpaceError: the space solves for a value that cannot be solved for; see `nas.space.solve`.
         """
+        if self.memory is not None and not strict:
+            return self.memory.build(self._built, decider)
+        return self._built(decider, strict)
+
+    def remembering(self) -> Space:
+        """The same space, which remembers the last designs that it built and does not build them again.
+
+        It is for those who come by the same designs again and again; architectures that it returns may be shared.
+        """
+        return replace(self, memory=Memory())
+
+    def _built(self, decider: Decider, strict: bool = False) -> Architecture:
         if self.program.solved is not None:
             return solve(self, self.program.solved, decider, strict)
         return self.execute(Run(self.program, self.axes, Builder(self.input_types), decider), strict)

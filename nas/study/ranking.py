@@ -80,9 +80,15 @@ def epsilon_net(losses: Losses) -> npt.NDArray[np.int64]:
     return np.array(order)
 
 
-def best_first(losses: Losses, violations: Sequence[float] | Losses | None = None) -> list[int]:
-    """Indices from best to worst: by rank, then the lonelier first, then as they came."""
-    if not len(losses):
+def best_first(
+    losses: Losses, violations: Sequence[float] | Losses | None = None, most: int | None = None
+) -> list[int]:
+    """Indices from best to worst, at most so many: by rank, then the lonelier first, then as they came."""
+    if not len(losses) or most == 0:
         return []
     rank = ranks(losses, violations)
-    return [int(i) for i in np.lexsort((np.arange(len(losses)), -crowding(losses, rank), rank))]
+    near = np.arange(len(losses))
+    if most is not None and most < len(losses):
+        near = np.flatnonzero(rank <= np.partition(rank, most - 1)[most - 1])  # whole ranks
+    order = np.lexsort((near, -crowding(losses[near], rank[near]), rank[near]))
+    return [int(near[i]) for i in order[:most]]

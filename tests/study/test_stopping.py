@@ -49,6 +49,9 @@ def test_violations_come_after_everything_feasible_by_size() -> None:
     assert ranks(losses, [1.0, 2.0, 0.5, 1.0]).tolist() == [1, 2, 0, 1]
     assert best_first(losses, [0, 0.2, 0.1, 0]) == [3, 0, 2, 1]
     assert best_first(np.zeros((0, 2))) == []
+    many = np.random.default_rng(0).integers(0, 6, (40, 2)).astype(float)
+    for most in range(42):
+        assert best_first(many, [0.0] * 30 + [0.5] * 10, most) == best_first(many, [0.0] * 30 + [0.5] * 10)[:most]
 
 
 def test_crowding_prefers_the_ends_and_the_lonely() -> None:

@@ -87,6 +87,9 @@ class ToySpace:
         digest = hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:32]
         return ToyDesign(genotype, domains, ToyCosts(params), digest)
 
+    def remembering(self) -> ToySpace:
+        return self
+
     def _until_accepted(self, decider: Callable[[], Any], n: int = 2000) -> ToyDesign:
         for _ in range(n):
             try:

@@ -11,7 +11,6 @@ import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from random import Random
 from typing import TYPE_CHECKING, Any
 from zlib import crc32
@@ -27,7 +26,7 @@ from nas.study.parameters import Parameters
 from nas.study.samplers.base import Proposal, Sampler
 from nas.study.samplers.frontier.beliefs import Belief, Observed, Odds, gathered, milestone
 from nas.study.samplers.frontier.choice import Choice, undominated
-from nas.study.samplers.frontier.columns import Columns, Described, described
+from nas.study.samplers.frontier.columns import Columns, Describe, Described, described
 from nas.study.samplers.frontier.pool import Pool, Unseen
 from nas.study.samplers.frontier.process import Kernel, Prediction
 
@@ -160,7 +159,8 @@ class Frontier(Sampler):
         told = candidates["told"]
         if self._pool is None:
             salt = crc32(repr(sorted(told[0].genotype.items())).encode())
-            self._pool = Pool(self._space, salt, partial(self._described, mirror.parameters), self._n_new)
+            describe = Describe(mirror.parameters, self.statistics if self._greedy else None)
+            self._pool = Pool(self._space, salt, describe, self._n_new)
         parameters = mirror.parameters
         running = [point for point in candidates["pending"] if _reported(point, mirror)]
         failed = [point for point in candidates["refused"] if point.violation > 0]

@@ -53,7 +53,10 @@ class Choice:
         self._means = np.stack(means, 1)
         self._covariances, self._noises = list(covariances), noises
         self._costs, self._chances = costs, chances
-        self._losses, self._paid = losses, paid
+        good = undominated(np.concatenate([losses, paid], 1))  # the others have no say in what is better
+        self._losses, self._paid = losses[good], paid[good]
+        every = np.concatenate([paid, costs])
+        self._most, self._reach = every.max(0), np.ptp(every, axis=0)
         self._rng = np.random.default_rng(seed)
         self._free = np.arange(len(costs)) < n_offered
         self._greedy = greedy
@@ -89,10 +92,9 @@ class Choice:
 
     def _reference(self) -> Array:
         """Beyond the worst loss of a good design, and beyond all costs."""
-        costs = np.concatenate([self._paid, self._costs])
         frontier = self._losses[undominated(np.concatenate([self._losses, self._paid], 1)), 0]
         worst = frontier.max() + MARGIN * (1 + np.ptp(frontier))
-        return np.concatenate([[worst], costs.max(0) + MARGIN * np.ptp(costs, axis=0) + 1e-9])
+        return np.concatenate([[worst], self._most + MARGIN * self._reach + 1e-9])
 
     def _scalarised(self, deviations: Array) -> Array:
         seen = np.concatenate([self._losses, self._paid], 1)

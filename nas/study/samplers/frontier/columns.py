@@ -15,6 +15,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from array import array
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -38,6 +39,7 @@ Array = NDArray[np.float64]
 DEPTHS = (0, 1, 2, 4)  # of colours
 N_BUCKETS = 48  # columns that the colours of one depth are hashed into
 COSTS = ("params", "macs", "activation_bytes")
+N_KEPT = 10_000  # designs that are not described twice
 N_OWN = 128  # decisions with columns of their own; rarer ones are hashed
 WIDTH = math.sqrt(12.0)  # of a uniform distribution whose variance is 1
 SIZES, RARE = "sizes", "rare"
@@ -80,8 +82,27 @@ def described(design: Architecture, parameters: Parameters, statistics: Statisti
     return Described(key, costs, decisions, graph, {} if statistics is None else statistics(design))
 
 
+class Describe:
+    """`described`, which takes no design twice while decisions keep their names."""
+
+    def __init__(self, parameters: Parameters, statistics: Statistics | None = None) -> None:
+        self._parameters, self._statistics = parameters, statistics
+        self._known: dict[str, Described] = {}
+        self._n_names = 0  # parameters that these were described with
+
+    def __call__(self, design: Architecture) -> Described:
+        if len(self._known) >= N_KEPT or self._n_names != len(self._parameters.domains):
+            self._known.clear()
+            self._n_names = len(self._parameters.domains)
+        name = repr(design.genotype)
+        found = self._known.get(name)
+        if found is None:
+            found = self._known[name] = described(design, self._parameters, self._statistics)
+        return found
+
+
 def _hashed(graph: Graph) -> Array:
-    found = np.zeros((len(_HASHED), N_BUCKETS))
+    found = [array("d", bytes(8 * N_BUCKETS)) for _ in _HASHED]
     colours = [_label(node.op, node.attrs, node.type.shape) for node in graph.nodes]
     widths: Counter[int] = Counter()
     for node, colour in zip(graph.nodes, colours, strict=True):
@@ -91,21 +112,24 @@ def _hashed(graph: Graph) -> Array:
         _add(found[-1], colour, widths[colour] / count)
     inputs = [node.inputs for node in graph.nodes]
     for depth in range(DEPTHS[-1] + 1):
+        if depth:
+            colours = [
+                hash((here, colours[read[0]])) if len(read) == 1 else _mixed(colours, here, read)
+                for here, read in zip(colours, inputs, strict=True)
+            ]
         if depth in DEPTHS:
+            row = found[DEPTHS.index(depth)]
             for colour, count in Counter(colours).items():
-                _add(found[DEPTHS.index(depth)], colour, math.log2(1 + count))
-        colours = [_mixed(colours, here, read) for here, read in zip(colours, inputs, strict=True)]
-    return found.ravel()
+                _add(row, colour, math.log2(1 + count))
+    return np.array(found).ravel()
 
 
 def _mixed(colours: list[int], here: int, read: tuple[int, ...]) -> int:
     """The colour of a node one step deeper; what it reads has no order."""
-    if len(read) == 1:
-        return hash((here, colours[read[0]]))
     return hash((here, *sorted([colours[i] for i in read])))
 
 
-def _add(row: Array, key: int, amount: float) -> None:
+def _add(row: array[float] | Array, key: int, amount: float) -> None:
     mixed = (key * 0x9E3779B97F4A7C15) & 0xFFFFFFFFFFFFFFFF
     row[(mixed >> 40) % N_BUCKETS] += amount if mixed >> 63 else -amount
 
@@ -160,7 +184,7 @@ class Columns:
             if name in (RARE, *GRAPH_GROUPS, *statistics):
                 inside = self.groups == group
                 self._scale[inside] = 1 / math.sqrt(float((spread[self._alive[inside]] ** 2).sum()) or 1.0)
-        self._rows: dict[Described, Array] = {}
+        self._rows = dict(zip(observed, (raw[:, self._alive] - self._centre) * self._scale, strict=True))
 
     def rows(self, designs: Sequence[Described]) -> Array:
         """(n, p)"""

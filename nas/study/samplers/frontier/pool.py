@@ -21,7 +21,7 @@ from nas.space.domains import Domain
 from nas.study.candidate import Genotype, Value
 from nas.study.mirror import Point
 from nas.study.ranking import best_first
-from nas.study.samplers.frontier.columns import Described
+from nas.study.samplers.frontier.columns import N_KEPT, Described
 
 if TYPE_CHECKING:
     from nas.space import Architecture, Space
@@ -35,7 +35,6 @@ N_LEAST = 6
 N_PARENTS = 12
 MUTATED, CROSSED = 0.4, 0.3  # shares of the designs for each result; the others are drawn at random
 ONE_MORE = 0.3  # chance that a mutation changes one more decision
-N_KEPT = 10_000  # designs of a flat space that are not described twice
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +79,8 @@ class Pool:
 
     def _new(self, told: Sequence[Point], rng: Random) -> list[Unseen]:
         losses = np.array([point.losses for point in told])
-        order = best_first(losses, np.array([point.total_violation for point in told]))
-        parents = [told[i] for i in order[:N_PARENTS]]
+        violations = np.array([point.total_violation for point in told])
+        parents = [told[i] for i in best_first(losses, violations, N_PARENTS)]
         return self._breeding.several(self._n_new, lambda: self._one(parents, rng))
 
     def _one(self, parents: Sequence[Point], rng: Random) -> Unseen:
@@ -99,7 +98,7 @@ class _Breeding:
     """Designs from designs, by running the equations of the space."""
 
     def __init__(self, space: Space, describe: Describe) -> None:
-        self._space, self._describe = space, describe
+        self._space, self._describe = space.remembering(), describe
         self._n_nodes = 0
 
     def several(self, most: int, make: Callable[[], Unseen]) -> list[Unseen]:
@@ -132,6 +131,7 @@ class _Flat(_Breeding):
 
     def __init__(self, space: Space, describe: Describe) -> None:
         super().__init__(space, describe)
+        self._space = space  # what is known of a design is kept here
         typical = space.sample(Random(0))
         self._domains: Mapping[str, Domain] = typical.domains
         self._size = len(typical.graph.nodes)

@@ -27,6 +27,7 @@ Array = NDArray[np.float64]
 ROOT5 = math.sqrt(5.0)
 JITTER = 1e-8
 NOISE_FLOOR = 1e-5
+N_TOGETHER = 64  # designs whose covariances are computed at once
 
 
 @dataclass(frozen=True)
@@ -58,18 +59,29 @@ def prior(n_groups: int) -> Prior:
     return Prior(mean, np.concatenate([np.full(n_groups, 1.75), [0.7, 1.5]]))
 
 
-def matern(squared: Array) -> tuple[Array, Array]:
+def matern(squared: Array) -> Array:
+    """The kernel at squared distances."""
+    scaled, decay = _decay(squared)
+    found: Array = (1 + scaled + 5 / 3 * squared) * decay
+    return found
+
+
+def matern_and_slope(squared: Array) -> tuple[Array, Array]:
     """The kernel at squared distances, and minus twice its derivative by them."""
-    distance = np.sqrt(np.maximum(squared, 1e-30))
-    decay = np.exp(-ROOT5 * distance)
-    return (1 + ROOT5 * distance + 5 / 3 * squared) * decay, 5 / 3 * (1 + ROOT5 * distance) * decay
+    scaled, decay = _decay(squared)
+    return (1 + scaled + 5 / 3 * squared) * decay, 5 / 3 * (1 + scaled) * decay
+
+
+def _decay(squared: Array) -> tuple[Array, Array]:
+    scaled = ROOT5 * np.sqrt(np.maximum(squared, 1e-30))
+    return scaled, np.exp(-scaled)
 
 
 def squared_distances(first: Array, second: Array) -> Array:
     """Between all rows of `first` (n, p) and of `second` (m, p): (n, m)."""
-    squares = (first**2).sum(1)[:, None] + (second**2).sum(1)[None, :]
-    found: Array = np.maximum(squares - 2 * first @ second.T, 0.0)
-    return found
+    found: Array = (first**2).sum(1)[:, None] + (second**2).sum(1)[None, :]
+    found -= 2 * first @ second.T
+    return np.maximum(found, 0.0, out=found)
 
 
 def fit(columns: Array, values: Array, groups: NDArray[np.intp], prior: Prior, extra: Array, steps: int) -> Scales:
@@ -83,12 +95,13 @@ def fit(columns: Array, values: Array, groups: NDArray[np.intp], prior: Prior, e
     n, n_groups = len(values), len(prior.mean) - 2
     member = np.zeros((len(groups), n_groups))
     member[np.arange(len(groups)), groups] = 1.0
-    identity = np.eye(n)
+    identity, squares = np.eye(n), columns**2
 
     def loss(vector: Array) -> tuple[float, Array]:
         weights = np.exp(vector[:n_groups])
         signal, noise = math.exp(vector[-2]), math.exp(vector[-1]) + NOISE_FLOOR
-        shape, slope = matern(squared_distances(columns * np.sqrt(weights[groups]), columns * np.sqrt(weights[groups])))
+        scaled = columns * np.sqrt(weights[groups])
+        shape, slope = matern_and_slope(squared_distances(scaled, scaled))
         try:
             lower = cholesky(signal * shape + np.diag(noise + JITTER + extra), lower=True, check_finite=False)
         except np.linalg.LinAlgError:
@@ -99,7 +112,7 @@ def fit(columns: Array, values: Array, groups: NDArray[np.intp], prior: Prior, e
         nll = 0.5 * values @ alpha + np.log(np.diag(lower)).sum() + 0.5 * (off @ off)
         pull = inverse - np.outer(alpha, alpha)  # twice the derivative by the covariance
         by_distance = -0.25 * signal * pull * slope
-        by_column = 2 * (by_distance.sum(1) @ columns**2 - np.einsum("np,np->p", columns, by_distance @ columns))
+        by_column = 2 * (by_distance.sum(1) @ squares - np.einsum("np,np->p", columns, by_distance @ columns))
         gradient = np.empty_like(vector)
         gradient[:n_groups] = (by_column @ member) * weights
         gradient[-2] = 0.5 * signal * np.sum(pull * shape)
@@ -125,6 +138,9 @@ class Kernel:
         self._signal = math.exp(scales.log_signal)
         self._place: dict[Hashable, int] = {}
         self._rows, self._known = np.empty((0, len(groups))), np.empty((0, 0))
+        self._lent = np.empty(
+            0
+        )  # megabytes that come fresh from the system at every turn take longer than what is put in
 
     def scaled(self, columns: Array) -> Array:
         """Columns (m, p) in length scales."""
@@ -132,26 +148,38 @@ class Kernel:
 
     def between(self, first: Array, second: Array) -> Array:
         """Of all scaled rows of `first` (n, p) with those of `second` (m, p): (n, m)."""
-        return self._signal * matern(squared_distances(first, second))[0]
+        return self._signal * matern(squared_distances(first, second))
 
     def among(self, designs: Sequence[Hashable], rows: Array) -> Array:
-        """Of `designs` with scaled `rows` (n, p) with one another: (n, n).
+        """Of `designs` with scaled `rows` (n, p) with one another: (n, n), to be used up before they are asked for again.
 
         Pair by pair, so that no bit depends on what was asked before: a resumed search, which asks for all of them at once, finds the same.
         """
         new = [i for i, design in enumerate(designs) if design not in self._place]
         if new:
-            for i in new:
-                self._place[designs[i]] = len(self._place)
-            known, size = self._known, len(self._place)
-            self._rows = np.concatenate([self._rows, rows[new]])
-            self._known = np.empty((size, size))
-            self._known[: len(known), : len(known)] = known
-            added = self._signal * matern(cdist(rows[new], self._rows, "sqeuclidean"))[0]
-            self._known[len(known) :], self._known[:, len(known) :] = added, added.T
+            self._remember([designs[i] for i in new], rows[new])
         places = [self._place[design] for design in designs]
-        found: Array = self._known[np.ix_(places, places)]
+        n = len(places)
+        if places != list(range(n)):
+            return self._known[np.ix_(places, places)]
+        if n * n > self._lent.size:
+            self._lent = np.empty(self._known.size)
+        found: Array = self._lent[: n * n].reshape(n, n)
+        found[:] = self._known[:n, :n]
         return found
+
+    def _remember(self, designs: Sequence[Hashable], rows: Array) -> None:
+        """Covariances of these new designs with one another and with all that are known."""
+        before, size = len(self._place), len(self._place) + len(designs)
+        if size > len(self._known):
+            room = size + size // 8  # for the next ones, so that few of them move all
+            self._rows, self._known = _enlarged(self._rows, (room, rows.shape[1])), _enlarged(self._known, (room, room))
+        self._place.update((design, before + i) for i, design in enumerate(designs))
+        self._rows[before:size] = rows
+        for start in range(before, size, N_TOGETHER):
+            end = min(start + N_TOGETHER, size)
+            added = self._signal * matern(cdist(self._rows[start:end], self._rows[:end], "sqeuclidean"))
+            self._known[start:end, :end], self._known[:end, start:end] = added, added.T
 
 
 class Process:
@@ -171,7 +199,8 @@ class Process:
         own = kernel.noise + JITTER + (np.zeros(len(values)) if extra is None else extra)
         covariance = kernel.among(designs, self._rows)
         covariance[np.diag_indices_from(covariance)] += own
-        self._lower = cholesky(covariance, lower=True, overwrite_a=True, check_finite=False)
+        # It is symmetric, and its transpose has the order in memory that the solver wants.
+        self._lower = cholesky(covariance.T, lower=True, overwrite_a=True, check_finite=False)
         self._alpha = cho_solve((self._lower, True), values, check_finite=False)
         self.means: Array = values - own * self._alpha
 
@@ -204,4 +233,11 @@ def learnt(covariance: Array, which: int, noise: float) -> Array:
     """The covariance (m, m) of designs once design `which` is observed, whatever it turns out to be."""
     column = covariance[which]
     found: Array = covariance - np.outer(column, column) / (column[which] + noise)
+    return found
+
+
+def _enlarged(array: Array, shape: tuple[int, int]) -> Array:
+    """`array` in the corner of a larger one."""
+    found = np.zeros(shape)
+    found[: array.shape[0], : array.shape[1]] = array
     return found
