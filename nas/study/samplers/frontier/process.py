@@ -138,9 +138,8 @@ class Kernel:
         self._signal = math.exp(scales.log_signal)
         self._place: dict[Hashable, int] = {}
         self._rows, self._known = np.empty((0, len(groups))), np.empty((0, 0))
-        self._lent = np.empty(
-            0
-        )  # megabytes that come fresh from the system at every turn take longer than what is put in
+        # Megabytes that come fresh from the system at every turn take longer than what is put in.
+        self._lent = np.empty(0)
 
     def scaled(self, columns: Array) -> Array:
         """Columns (m, p) in length scales."""
@@ -186,7 +185,8 @@ class Process:
     """The posterior given observations.
 
     Args:
-        kernel: of their columns. designs: whose rows these are. columns: (n, p). values: (n,), standardised.
+        kernel: of their columns; it lends its memory, so the next process of the same kernel ends this one.
+        designs: whose rows these are. columns: (n, p). values: (n,), standardised.
         extra: (n,), variance that values have beyond the noise; None: none.
         means: (n,), what is believed of the observed ones.
     """
