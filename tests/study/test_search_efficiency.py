@@ -108,7 +108,7 @@ def test_what_was_run_is_not_run_again_and_a_torn_line_is_passed_over(bench: Any
         vars(run(told, "optuna/gp", [1, 2], seed=1, trials=3)),
     ]
     path.write_text("".join(json.dumps(one) + "\n" for one in kept) + '{"table": "hpo', encoding="utf-8")
-    options = argparse.Namespace(seeds=2, tables=["hpolib/protein"], trials=5, most={"optuna/gp": 3})
+    options = argparse.Namespace(seeds=2, tables=["hpolib/protein"], trials=5, most={"optuna/gp": 3}, until_there=False)
     jobs = [(job.method, job.seed, job.trials) for job in bench.missing(options, ["nas/tpe", "optuna/gp"], path)]
     assert jobs == [("optuna/gp", 0, 3), ("nas/tpe", 1, 5)]
 
@@ -129,6 +129,20 @@ def test_all_methods_see_the_same_training_of_a_design(bench: Any) -> None:
     accuracies = bench.problem_of("nasbench201/cifar10")
     first = bench.search_ours(bench.Job("nasbench201/cifar10", "nas/{name: nsga2, population: 4}", 0, 3))
     assert first.losses == [round(accuracies.observe(row, 0)[0], 7) for row in first.rows]
+
+
+def test_a_search_may_end_once_it_needs_no_more(bench: Any, told: Any) -> None:
+    """Not before regrets can be compared, nor before the goal is reached: what counts is then what it would have been."""
+    table = "hpolib/protein"
+    best = [int(row) for row in np.flatnonzero(nondominated(told.yardstick(table).points))]
+    others = [row for row in range(told.LOOK + 10) if row not in best]
+    long = [*others[: told.LOOK - len(best)], *best]
+    assert told.is_there(table, long)
+    assert not told.is_there(table, long[len(best) :])
+    assert not told.is_there(table, others[: told.LOOK])
+    job = bench.Job(table, "optuna/random", 0, told.LOOK + 40, until_there=True)
+    assert not job.enough(others[: told.LOOK])
+    assert len(set(bench.search_rival(job, Path()).rows)) == told.LOOK + 40
 
 
 def test_a_problem_travels_and_repeats_are_answered_but_do_not_go_on_for_ever(bench: Any, tmp_path: Path) -> None:
