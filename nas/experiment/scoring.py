@@ -9,7 +9,6 @@ from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 
 from evaluators.evaluator import chosen_device
 from evaluators.tasks import Task
@@ -160,6 +159,8 @@ def _interval(pairs: NDArray[np.float64]) -> tuple[float, float]:
 
     Source: Efron 1979, "Bootstrap Methods: Another Look at the Jackknife".
     """
+    from scipy.stats import rankdata  # half a second
+
     drawn = np.random.default_rng(0).integers(len(pairs), size=(N_RESAMPLES, len(pairs)))
     first, second = (rankdata(pairs[drawn, side], axis=1) - (len(pairs) + 1) / 2 for side in (0, 1))
     scale = np.sqrt((first**2).sum(1) * (second**2).sum(1))

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.stats import rankdata
 
 if TYPE_CHECKING:
     from nas.study.records import StudyRecord
@@ -80,6 +79,8 @@ def spearman(pairs: list[tuple[float, float]]) -> float | None:
     """
     if len(pairs) < 3:
         return None
+    from scipy.stats import rankdata  # half a second
+
     first, second = (rankdata(side) - (len(pairs) + 1) / 2 for side in zip(*pairs, strict=True))
     scale = float(np.sqrt((first @ first) * (second @ second)))
     return float(first @ second) / scale if scale > 0 else None

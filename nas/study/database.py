@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection
-from dataclasses import dataclass
 from typing import Any
 
 from optuna.distributions import distribution_to_json
@@ -20,7 +19,9 @@ from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy import Engine, insert, make_url, or_, select, text
 from sqlalchemy.orm import Session
 
-__all__ = ["NOT_FOUND_MSG", "Database", "Written"]
+from nas.study.entry import Written
+
+__all__ = ["NOT_FOUND_MSG", "Database"]
 
 # A driver's heartbeat and another one's turn write at the same time; SQLite lets one of them wait, by default not for long.
 SQLITE_WAIT_S = 60
@@ -36,15 +37,6 @@ _ENGINES: dict[str, dict[str, Any]] = {
     "mariadb": _MYSQL,
 }
 _COLLATION = "CHARACTER SET utf8mb4 COLLATE utf8mb4_bin"
-
-
-@dataclass(frozen=True)
-class Written:
-    """One trial as far as we read it. `attributes` are its system attributes; `closed`: it is finished for Optuna."""
-
-    trial_id: int
-    closed: bool
-    attributes: dict[str, Any]
 
 
 class Database(RDBStorage):

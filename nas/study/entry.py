@@ -111,3 +111,12 @@ class Entry:
             None if outcome is None else Outcome.from_json(outcome),
             None if owner is None else Owner(**owner),
         )
+
+
+@dataclass(frozen=True)
+class Written:
+    """One trial as far as we read it. `attributes` are its system attributes; `closed`: it is finished for Optuna."""
+
+    trial_id: int
+    closed: bool
+    attributes: dict[str, Any]

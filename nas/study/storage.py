@@ -12,26 +12,29 @@ from contextlib import ExitStack, closing, contextmanager
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import optuna
-from optuna.storages import BaseStorage, JournalStorage
+from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
-from sqlalchemy.exc import SQLAlchemyError
 
 from nas.errors import StudyError, WorkFailed
 from nas.space.domains import Domain
 from nas.study.candidate import Outcome, Report, State
-from nas.study.database import NOT_FOUND_MSG, Database, Written
 from nas.study.directory import Settings
 from nas.study.distributions import distribution, to_optuna
-from nas.study.entry import Entry, Owner
+from nas.study.entry import Entry, Owner, Written
 from nas.study.journal import SoleJournal
 from nas.study.leases import alive
 from nas.study.objectives import Objective
 from nas.study.turn import turn_at
+
+if TYPE_CHECKING:
+    from nas.study.database import Database
+
+    Storage = JournalStorage | Database
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 
@@ -212,10 +215,12 @@ class Record:
         try:
             yield
         except KeyError as error:
+            from nas.study.database import NOT_FOUND_MSG
+
             if error.args != (NOT_FOUND_MSG,):
                 raise
             raise WorkFailed(f"the study is gone: somebody removed it from {_shown(self._location)}") from None
-        except (OSError, SQLAlchemyError, optuna.exceptions.StorageInternalError) as error:
+        except (OSError, _database_error(), optuna.exceptions.StorageInternalError) as error:
             cause = error.__cause__ or error  # Optuna's own words are the same whatever happened
             reason = getattr(error, "strerror", None) or str(cause).strip().splitlines()[0]
             raise WorkFailed(
@@ -224,7 +229,7 @@ class Record:
             ) from error
 
 
-def open_storage(location: str | Path, write: bool = False) -> BaseStorage:
+def open_storage(location: str | Path, write: bool = False) -> Storage:
     """The Optuna storage at a journal's path or a URL.
 
     Raises: StudyError: it cannot be opened or read.
@@ -232,6 +237,8 @@ def open_storage(location: str | Path, write: bool = False) -> BaseStorage:
     try:
         if isinstance(location, Path):
             return JournalStorage(SoleJournal(location) if write else JournalFileBackend(str(location)))
+        from nas.study.database import Database
+
         if not write:
             return Database(location)
         with closing(turn_at(location, "tables")) as turn, turn():  # the first one makes them; no two can at once
@@ -309,17 +316,24 @@ def repair(journal: Path) -> int:
     return len(data) - keep
 
 
-def _written(storage: BaseStorage, study_id: int, after: int = -1, also: Collection[int] = ()) -> list[Written]:
+def _written(storage: Storage, study_id: int, after: int = -1, also: Collection[int] = ()) -> list[Written]:
     """See `Database.written`; of a journal, all."""
-    if isinstance(storage, Database):
+    if not isinstance(storage, JournalStorage):
         return storage.written(study_id, after, also)
     trials = storage.get_all_trials(study_id, deepcopy=False)
     return [Written(one._trial_id, one.state.is_finished(), one.system_attrs) for one in trials]
 
 
-def _close(storage: BaseStorage) -> None:
-    if isinstance(storage, Database):
+def _close(storage: Storage) -> None:
+    if not isinstance(storage, JournalStorage):
         storage.engine.dispose()
+
+
+def _database_error() -> type[Exception]:
+    """Of SQLAlchemy, which takes a quarter of a second to import and which a journal does not need."""
+    from sqlalchemy.exc import SQLAlchemyError
+
+    return SQLAlchemyError
 
 
 def _beats(attributes: Mapping[str, Any]) -> dict[str, tuple[str, int | None]]:

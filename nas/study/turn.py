@@ -12,10 +12,10 @@ import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import URL, create_engine, event, make_url, text
-from sqlalchemy.exc import SQLAlchemyError
+if TYPE_CHECKING:  # it takes a quarter of a second to import, and a journal needs none of it
+    from sqlalchemy import URL
 
 # A server notices within a minute that a machine is gone that held a lock; by default after hours.
 _SETUP = {
@@ -58,6 +58,8 @@ class _FileTurn(Turn):
 
 class _ServerTurn(Turn):
     def __init__(self, url: URL, kind: str, name: str) -> None:
+        from sqlalchemy import create_engine, event, text
+
         digest = hashlib.sha256(f"{url.database}\n{name}".encode()).digest()
         number = int.from_bytes(digest[:8], "big", signed=True)
         self._key = {"key": number if kind == "postgresql" else digest.hex()[:40]}
@@ -74,6 +76,8 @@ class _ServerTurn(Turn):
 
     @contextmanager
     def __call__(self) -> Iterator[None]:
+        from sqlalchemy.exc import SQLAlchemyError
+
         with self._engine.connect() as connection:
             if connection.execute(self._take, self._key).scalar() != 1:
                 raise OSError("the database does not give the lock of the study's turn")
@@ -93,6 +97,8 @@ def turn_at(location: str | Path, name: str) -> Turn:
     """The turns at study `name` in the database at `location`; without a lock for a journal, whose directory has one driver."""
     if isinstance(location, Path):
         return Turn()
+    from sqlalchemy import make_url
+
     url = make_url(location)
     kind = {"mariadb": "mysql"}.get(url.get_backend_name(), url.get_backend_name())
     if kind in _TAKE:

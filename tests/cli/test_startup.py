@@ -60,3 +60,8 @@ def test_listings_take_neither_torch_nor_ray(arguments: list[str]) -> None:
 def test_everything_public_is_there() -> None:
     code = "import nas\nfor name in nas.__all__: getattr(nas, name)\nassert 'search' in dir(nas)"
     assert "torch" not in loaded(code, "ray")
+
+
+def test_a_search_with_a_journal_takes_no_database_and_no_statistics() -> None:
+    """Both take as long to import as a hundred small candidates take to train."""
+    assert loaded("import nas.experiment, nas.study.samplers", "sqlalchemy", "scipy.stats", "matplotlib", "ray") == set()

@@ -389,7 +389,7 @@ def test_a_server_that_gives_no_lock_is_said(monkeypatch: pytest.MonkeyPatch) ->
     """It says NULL then, as MariaDB did for a time to wait that it does not know."""
     monkeypatch.setattr("nas.study.turn._TAKE", {"mysql": "SELECT NULL, :key"})
     monkeypatch.setattr("nas.study.turn._SETUP", {"mysql": ()})
-    monkeypatch.setattr("nas.study.turn.create_engine", lambda *_, **__: create_engine("sqlite://"))
+    monkeypatch.setattr("sqlalchemy.create_engine", lambda *_, **__: create_engine("sqlite://"))
     turn = turn_at("mysql://host/x", "x")
     with pytest.raises(OSError, match="the database does not give the lock of the study's turn"), turn():
         pass
