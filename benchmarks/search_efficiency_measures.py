@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import statistics
 import subprocess
@@ -41,9 +42,15 @@ class Run:
 
 
 def load(path: Path) -> list[Run]:
-    """What was run, one JSON object a line; of equal runs the longest. A line that was being written is passed over."""
+    """What was run, one JSON object a line; of equal runs the longest. A line that was being written is passed over.
+
+    What is kept for good may lie beside `path` in a file with the same name and `.gz`.
+    """
+    kept = path.with_name(f"{path.name}.gz")
+    lines = gzip.decompress(kept.read_bytes()).decode().splitlines() if kept.exists() else []
+    lines += path.read_text(encoding="utf-8").splitlines() if path.exists() else []
     found: dict[tuple[str, str, int], Run] = {}
-    for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else []:
+    for line in lines:
         try:
             run = Run(**json.loads(line))
         except json.JSONDecodeError:
