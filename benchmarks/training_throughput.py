@@ -106,8 +106,13 @@ def cohort(jobs: list[Job], task: Task) -> list[float]:
     return [losses[place] for place in range(len(jobs))]
 
 
+def single(jobs: list[Job], task: Task) -> list[float]:
+    """The same as cohorts of one, one after the other."""
+    return [loss for job in jobs for loss in cohort([job], task)]
+
+
 def resident(jobs: list[Job], task: Task) -> list[float]:
-    """The same by our loop for one candidate."""
+    """The same by our loop around a module, for those that no cohort takes."""
     losses = []
     for job in jobs:
         run = train(job, task)
@@ -206,6 +211,7 @@ def rivals(family: str) -> dict[str, Callable[[list[Job], Task], list[float]]]:
     """Those that can take the family, and are installed."""
     found: dict[str, Callable[[list[Job], Task], list[float]]] = {
         "cohort": cohort,
+        "single": single,
         "resident": resident,
         "dataloader": dataloader,
     }

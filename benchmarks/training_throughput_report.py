@@ -23,7 +23,7 @@ GOALS = {
     ("kan", "mnist1d"): 8,
     ("mixer", "mnist1d"): 2,
 }
-RIVALS = ("dataloader", "resident", "scikit-learn", "lightning")
+RIVALS = ("dataloader", "resident", "single", "scikit-learn", "lightning")
 
 
 def summary(rows: Sequence[Row]) -> str:
