@@ -64,4 +64,6 @@ def test_everything_public_is_there() -> None:
 
 def test_a_search_with_a_journal_takes_no_database_and_no_statistics() -> None:
     """Both take as long to import as a hundred small candidates take to train."""
-    assert loaded("import nas.experiment, nas.study.samplers", "sqlalchemy", "scipy.stats", "matplotlib", "ray") == set()
+    assert (
+        loaded("import nas.experiment, nas.study.samplers", "sqlalchemy", "scipy.stats", "matplotlib", "ray") == set()
+    )

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from evaluators.cohorts.cohort import Cohort, Member
 from evaluators.cohorts.rules.activations import ONEDNN_PAYS, PAIRS
 from evaluators.optimizer import make_optimizer
-from evaluators.randomness import draw_seed
+from evaluators.randomness import Noise
 from evaluators.recipe import Recipe
 from evaluators.schedule import rate
 from evaluators.tasks.criteria import CrossEntropy
@@ -67,18 +67,10 @@ def batches(seed: int = 0) -> list[tuple[Tensor, Tensor]]:
 def alone(graph: Graph, seed: int, recipe: Recipe, given: list[tuple[Tensor, Tensor]]) -> tuple[nn.Module, float]:
     """Trained by itself with torch's gradients; the module, and the mean loss."""
     module, criterion = module_of(graph, seed), CrossEntropy(CLASSES)
-    optimizer, draws = make_optimizer(module, recipe), [0, 0]
-
-    def seeded(*_: object) -> None:
-        torch.manual_seed(draw_seed(seed, draws[0], draws[1]))
-        draws[1] += 1
-
-    for part in module.modules():
-        if isinstance(part, nn.Dropout):
-            part.register_forward_pre_hook(seeded)
+    optimizer, noise = make_optimizer(module, recipe), Noise(module, seed)
     losses = []
     for step, (x, y) in enumerate(given):
-        draws[:] = [step + 1, 0]
+        noise.begin(step + 1)
         loss = criterion.loss(module(x), y, recipe.label_smoothing)
         loss.backward()
         assert optimizer is not None

@@ -130,3 +130,15 @@ def test_who_has_so_many_weights_that_company_does_not_help_trains_alone() -> No
         graph = space_from_text(text, "space.yaml").bind([[2000]], [[10]]).sample(random.Random(0)).graph
         job = Job(0, {}, "", {"batch_size": 128}, 0, {"epochs": 1}, graph=graph)
         assert ("company" in why_alone(job, task, "cpu")) is alone
+
+
+def test_who_has_many_operators_without_a_rule_trains_alone() -> None:
+    task = load_task("mnist1d")
+    for model, alone in (
+        ("linear(prelu(x), targets)", True),
+        (f"linear({'relu(' * 9}prelu(x){')' * 9}, targets)", False),
+    ):
+        text = f"space: one\ninputs: {{x: [features]}}\noutputs: [targets]\nmodel: |\n  return {model}\n"
+        graph = space_from_text(text, "space.yaml").bind([[40]], [[10]]).sample(random.Random(0)).graph
+        why = why_alone(Job(0, {}, "", {"batch_size": 128}, 0, {"epochs": 1}, graph=graph), task, "cpu")
+        assert why == ("more than a tenth of its operators, such as `prelu`, have no rule for cohorts" if alone else "")

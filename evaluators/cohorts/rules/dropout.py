@@ -9,7 +9,7 @@ from torch import Tensor
 
 from evaluators.cohorts.rules.base import Calls, Clock, Made, Site
 from evaluators.cohorts.values import Value, together
-from evaluators.randomness import draw_seed
+from evaluators.randomness import draw_seed, kept
 
 
 def dropout(site: Site) -> Made:
@@ -19,10 +19,9 @@ def dropout(site: Site) -> Made:
         return [partial(out.copy_, part) for out, part in together(y, x)], list
     masks = Value(y.shapes, y.batch, like=y.tensor)
     forward: Calls = []
-    for place, mask in enumerate(masks.parts):
+    for place, mask in enumerate(masks.part_memories):
         rate = float(dict(site.nodes[place].attrs)["rate"])  # type: ignore[arg-type]
-        drawn = torch.empty(mask.shape, dtype=mask.dtype, device=mask.device)
-        forward.append(partial(_draw, site.clock, site.members[place], site.draws, 1 - rate, drawn, mask))
+        forward.append(partial(_draw, site.clock, site.members[place], site.draws, 1 - rate, mask))
     forward += [partial(torch.mul, part, mask, out=out) for out, part, mask in together(y, x, masks)]
 
     def backward() -> Calls:
@@ -34,7 +33,5 @@ def dropout(site: Site) -> Made:
     return forward, backward
 
 
-def _draw(clock: Clock, member: int, place: int, keep: float, drawn: Tensor, mask: Tensor) -> None:
-    generator = torch.Generator(drawn.device).manual_seed(draw_seed(clock.seeds[member], clock.steps[member], place))
-    drawn.bernoulli_(keep, generator=generator)
-    torch.div(drawn, keep, out=mask)
+def _draw(clock: Clock, member: int, place: int, keep: float, mask: Tensor) -> None:
+    kept(draw_seed(clock.seeds[member], clock.steps[member], place), keep, mask)
