@@ -354,7 +354,8 @@ def draw(runs: Sequence[Run], path: Path) -> None:
             panel.plot(
                 at, np.mean([run.volumes for run in some], 0), style, label=label, lw=2.5 if arm == OURS else 1.3
             )
-        panel.set(xscale="log", xlabel="seconds on two cores", title=task)
+        panel.set(xscale="log", xlabel="seconds (the ladder's first steps have one core, the others two)", title=task)
+        panel.xaxis.set_major_formatter("{x:g}")
     axes[0][0].set_ylabel("confirmed hypervolume, share of the box")
     axes[0][-1].legend(fontsize=8, loc="lower right")
     figure.savefig(path)
