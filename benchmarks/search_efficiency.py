@@ -277,7 +277,9 @@ def main() -> None:
     path = options.out / "runs.jsonl"
     if options.again:
         if path.with_name(f"{path.name}.gz").exists():
-            parser.error(f"--again forgets runs of {path}, and older ones lie packed beside it: unpack them with gunzip")
+            parser.error(
+                f"--again forgets runs of {path}, and older ones lie packed beside it: unpack them with gunzip"
+            )
         kept = [json.dumps(asdict(run)) + "\n" for run in load(path) if run.method not in options.again]
         path.write_text("".join(kept), encoding="utf-8")
     if not options.report:

@@ -201,6 +201,8 @@ choose:
   worn: [false, true]
 model: |
   z = relu(linear(x, width))
+  for i in range(9):
+      z = z + silu(z)
   z = fragile(z, fate="FATE") if worn else z
   return linear(z, targets)
 """
