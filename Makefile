@@ -34,7 +34,8 @@ test: $(STAMP)  ## the tests, without the slow ones
 	$(BIN)/python -m pytest -m "not slow" -n 2
 
 test-all: $(STAMP)  ## every test
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -m "not alone" -n 2
+	$(BIN)/python -m pytest -m alone
 
 lint: $(STAMP)  ## ruff, types, layers
 	$(BIN)/ruff check .
