@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Sequence
@@ -86,6 +87,13 @@ def require_count(name: str, value: Any) -> None:
     """Raises: ExperimentError: an engine's option is no whole number from 1."""
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
         raise ExperimentError(f"engine: `{name}` is a whole number from 1, got {value!r}")
+
+
+def require_amount(name: str, value: Any, least: str) -> None:
+    """Raises: ExperimentError: an engine's option is no number `above 0`, or `from 0`."""
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if not number or not math.isfinite(value) or value < 0 or (least == "above 0" and value == 0):
+        raise ExperimentError(f"engine: `{name}` is a number {least}, got {value!r}")
 
 
 def longest_s(evaluator: Evaluates) -> float | None:

@@ -1,4 +1,4 @@
-"""The workers of Ray and what each of them is doing.
+"""The workers of a search and what each of them is doing.
 
 A worker holds a list of candidates and hands over a message at a time, so that a decision to stop reaches it at the rung
 where it was taken, and so that what it told is on record before it goes on.
@@ -6,16 +6,14 @@ where it was taken, and so that what it told is on record before it goes on.
 
 from __future__ import annotations
 
-import os
-import sys
 import time
 from collections import deque
 from dataclasses import dataclass, field
 from typing import Any
 
+from evaluators.engines.backend import Backend, CannotStart, WorkerFailed, WorkerLost, WorkerStarved
 from evaluators.engines.engine import AskTell, Evaluates, Observer, longest_s
-from evaluators.engines.worker import Worker
-from nas.errors import NasError, WorkFailed
+from nas.errors import WorkFailed
 from nas.study.candidate import Job, Outcome, Report, State
 
 # The driver looks up this often for interrupts and for workers that hang.
@@ -26,9 +24,6 @@ PLACE_S = 900.0
 
 # A worker that does nothing and does not answer for so long is replaced.
 LONGEST_PING_S = 30.0
-
-# With torch's defaults two processes on two cores slow each other down many times over.
-ONE_THREAD = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 
 
 @dataclass
@@ -59,14 +54,14 @@ class Seat:
     """One worker's place.
 
     Args:
-        actor: who sits there now; `node`: where.
+        worker: who sits there now; `node`: where.
         flights: what it was given and has not ended, by the numbers of its messages.
         taken: how many it was given since it last had none.
         heard: when it last said or was told something, on the monotonic clock.
     """
 
     number: int
-    actor: Any = None
+    worker: Any = None
     node: str = ""
     flights: dict[int, Flight] = field(default_factory=dict)
     taken: int = 0
@@ -77,46 +72,31 @@ class Fleet:
     """The workers of one search.
 
     Args:
-        ray: the module, connected.
-        actor: makes an actor class of a class; holds what Ray reserves for each.
+        backend: where they live.
         workers, batch: of the engine; never more than their product are asked for and not told.
-        limits: share of a GPU and GiB of memory, for the worker to keep to.
     """
 
-    def __init__(
-        self,
-        ray: Any,
-        actor: Any,
-        workers: int,
-        batch: int,
-        limits: tuple[float, float | None],
-        study: AskTell,
-        observer: Observer,
-    ) -> None:
-        self.ray, self.batch, self.limits = ray, batch, limits
+    def __init__(self, backend: Backend, workers: int, batch: int, study: AskTell, observer: Observer) -> None:
+        self.backend, self.batch = backend, batch
         self.study, self.observer = study, observer
-        self.make = actor(Worker)
-        hidden = {} if limits[0] else {"CUDA_VISIBLE_DEVICES": ""}
-        self.environment = {"env_vars": {**ONE_THREAD, "PYTHONPATH": own_paths(), **hidden}}
         self.seats = [Seat(number) for number in range(workers)]
         self.starting: dict[Any, Seat] = {}
         self.idle: deque[Seat] = deque()
         self.again: deque[Flight] = deque()
         self.doubted: deque[Flight] = deque()
         self.flying: dict[Any, Seat] = {}
-        self.evaluator: Any = None
         self.longest: float | None = None
 
     def fly(self, evaluator: Evaluates) -> None:
         """Ask, evaluate and tell until the study has nothing left and nothing is in flight."""
-        self.evaluator, self.longest = self._placed(evaluator), longest_s(evaluator)
+        self.backend.place(evaluator)
+        self.longest = longest_s(evaluator)
         waiting_since = time.monotonic()
         try:
             for seat in self.seats:
                 self._fill(seat)
             while self._launch() or self.flying or self.again or self.doubted:
-                done, _ = self.ray.wait([*self.flying, *self.starting], num_returns=1, timeout=POLL_S)
-                for reference in done:
+                for reference in self.backend.wait([*self.flying, *self.starting], POLL_S):
                     if reference in self.starting:
                         self._seated(reference)
                     else:
@@ -126,51 +106,35 @@ class Fleet:
                     waiting_since = time.monotonic()
                 elif time.monotonic() - waiting_since > PLACE_S:
                     raise WorkFailed(
-                        f"engine: Ray found no place for a worker in {PLACE_S:g} s; resume with smaller ones"
+                        f"engine: {self.backend.name} found no place for a worker in {PLACE_S:g} s; resume with smaller ones"
                     )
         finally:
             for seat in self.seats:
-                if seat.actor is not None:
-                    self.ray.kill(seat.actor)
+                if seat.worker is not None:
+                    self.backend.dismiss(seat.worker)
 
     # ------------------------------------------------------------------ workers
 
-    def _placed(self, evaluator: Evaluates) -> Any:
-        """The evaluator in Ray's object store, from where each machine fetches it once; with its data, where it can."""
-        place = getattr(evaluator, "placed", None)
-        if place is None:
-            return self.ray.put(evaluator)
-        for name in [name for name in sys.modules if name.startswith("user_task_")]:
-            self.ray.cloudpickle.register_pickle_by_value(sys.modules[name])  # no worker could import a user's file
-        loaded = place()
-        try:
-            return self.ray.put(loaded)
-        except Exception:  # whatever a user's task holds that cannot travel: then each worker loads it
-            return self.ray.put(evaluator)
-
     def _fill(self, seat: Seat) -> None:
-        """A new worker, wherever Ray finds room. Not Ray's own restart: that would not say which candidate was lost."""
-        seat.actor = self.make.options(runtime_env=self.environment).remote(self.evaluator, *self.limits)
-        self.starting[seat.actor.ready.remote()] = seat
+        """A new worker. Not Ray's own restart: that would not say which candidate was lost."""
+        seat.worker = self.backend.hire()
+        self.starting[self.backend.ready(seat.worker)] = seat
 
     def _seated(self, reference: Any) -> None:
         """A worker that cannot even start would otherwise look like a candidate that kills workers, again and again."""
-        errors = self.ray.exceptions
         seat = self.starting.pop(reference)
         try:
-            seat.node = self.ray.get(reference)
-        except errors.OutOfMemoryError:
-            self._fill(seat)  # others on its machine took too much
-        except (errors.RayActorError, errors.RuntimeEnvSetupError) as error:
-            if getattr(error, "actor_init_failed", True):
-                raise WorkFailed(f"engine: the workers of Ray cannot start: {_reason(error)}") from None
-            self._fill(seat)  # its machine went down meanwhile
+            seat.node = self.backend.get(reference)
+        except CannotStart as error:
+            raise WorkFailed(f"engine: the workers of {self.backend.name} cannot start: {error}") from None
+        except WorkerLost:
+            self._fill(seat)  # others on its machine took too much, or its machine went down meanwhile
         else:
             self.idle.append(seat)
 
     def _vacate(self, seat: Seat) -> list[Flight]:
         """Take a worker away and start another; the flights it had."""
-        self.ray.kill(seat.actor)
+        self.backend.dismiss(seat.worker)
         flights = list(seat.flights.values())
         seat.flights.clear()
         self._fill(seat)
@@ -218,7 +182,7 @@ class Fleet:
                 return False
             seat.taken = 0
             jobs = self._board(seat, flights)
-            self._await(seat, seat.actor.start.remote(jobs))
+            self._await(seat, self.backend.start(seat.worker, jobs))
         return True
 
     def _must_wait(self, seat: Seat) -> bool:
@@ -229,9 +193,9 @@ class Fleet:
     def _is_well(self, seat: Seat) -> bool:
         """Whether an idle worker lives: one that was ended before would be taken for the end of what it is given."""
         try:
-            self.ray.get(seat.actor.ready.remote(), timeout=LONGEST_PING_S)
-        except self.ray.exceptions.RayError:
-            self.ray.kill(seat.actor)
+            self.backend.get(self.backend.ready(seat.worker), LONGEST_PING_S)
+        except WorkerLost:
+            self.backend.dismiss(seat.worker)
             return False
         return True
 
@@ -266,22 +230,19 @@ class Fleet:
 
     def _land(self, reference: Any) -> None:
         """Take what a worker sent: a report is answered, an outcome told, a death made good once."""
-        errors = self.ray.exceptions
         seat = self.flying.pop(reference)
         try:
-            number, got = self.ray.get(reference)
-        except errors.RayTaskError as error:
-            if isinstance(error.cause, NasError):
-                raise error.cause from None
+            number, got = self.backend.get(reference)
+        except WorkerFailed as error:
             for flight in self._suspects(seat):
                 self._end(flight, seat, "crashed", f"the worker failed: {error}")
-        except errors.OutOfMemoryError:
+        except WorkerStarved:
             self._too_much(seat)
-        except errors.RayError as error:
+        except WorkerLost as error:
             self._lost(seat, error)
         else:
             if isinstance(got, Report):
-                self._await(seat, seat.actor.advance.remote(self._answer(seat, number, got)))
+                self._await(seat, self.backend.advance(seat.worker, self._answer(seat, number, got)))
             else:
                 self._finish(seat, number, got)
 
@@ -300,36 +261,35 @@ class Fleet:
             return
         free = self.batch - len(seat.flights)
         if free < self.batch / 2 or self._by_itself(seat):
-            self._await(seat, seat.actor.advance.remote(True))  # it need not wait for the record
+            self._await(seat, self.backend.advance(seat.worker, True))  # it need not wait for the record
             self._tell(flight, seat, outcome)
             return
         self._tell(flight, seat, outcome)
         more = [] if self.again or self.doubted else self._next_flights(free)
-        self._await(seat, seat.actor.advance.remote(True, self._board(seat, more)))
+        self._await(seat, self.backend.advance(seat.worker, True, self._board(seat, more)))
 
     @staticmethod
     def _by_itself(seat: Seat) -> bool:
         return any(flight.single or flight.alone for flight in seat.flights.values())
 
-    def _lost(self, seat: Seat, error: Exception) -> None:
+    def _lost(self, seat: Seat, error: WorkerLost) -> None:
         """A worker died. Its candidate is blamed the second time, unless the machine went down with it."""
         node = seat.node
         for flight in self._suspects(seat):
-            flight.losses += any(one["NodeID"] == node and one["Alive"] for one in self.ray.nodes())
+            flight.losses += self.backend.lives(node)
             if flight.losses < 2:
                 (self.doubted if flight.alone else self.again).append(flight)
             else:
-                said = f"two workers died evaluating it; the second: {_reason(error)}"
+                said = f"two workers died evaluating it; the second: {error}"
                 self._end(flight, seat, "crashed", said)
 
     def _too_much(self, seat: Seat) -> None:
-        """Ray ended a worker, and perhaps others with it, as memory ran out; who took it shows when each runs alone."""
+        """A worker was ended, and perhaps others with it, as memory ran out; who took it shows when each runs alone."""
         flights = self._vacate(seat)
         for flight in flights:
             if flight.alone:
-                self._end(
-                    flight, seat, "out_of_memory", "alone on its machine it took so much memory that Ray ended it"
-                )
+                said = f"alone on its machine it took so much memory that {self.backend.name} ended it"
+                self._end(flight, seat, "out_of_memory", said)
             else:
                 flight.alone = True
                 self.doubted.append(flight)
@@ -341,15 +301,3 @@ class Fleet:
     def _tell(self, flight: Flight, seat: Seat, outcome: Outcome) -> None:
         self.study.tell(flight.candidate, outcome)
         self.observer.finished(flight.candidate, outcome, seat.number)
-
-
-def own_paths() -> str:
-    """Where this process finds modules, without Python's own: workers import what the driver can."""
-    places = (os.path.abspath(path) for path in sys.path)
-    own = (path for path in places if not path.startswith((sys.prefix, sys.base_prefix)))
-    return os.pathsep.join(dict.fromkeys(own))
-
-
-def _reason(error: Exception) -> str:
-    """The last line of what Ray says about a dead actor, without its advice."""
-    return (str(error).strip().splitlines() or [""])[-1].partition(" Some common causes")[0]

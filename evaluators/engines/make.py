@@ -8,10 +8,15 @@ from typing import Any
 
 from evaluators.engines.engine import Engine
 from evaluators.engines.inline import Inline
+from evaluators.engines.processes import Processes
 from evaluators.engines.ray import RayEngine
 from nas.errors import ExperimentError, nearest
 
-ENGINES: dict[str, type[Inline] | type[RayEngine]] = {"inline": Inline, "ray": RayEngine}
+ENGINES: dict[str, type[Inline] | type[Processes] | type[RayEngine]] = {
+    "inline": Inline,
+    "processes": Processes,
+    "ray": RayEngine,
+}
 
 
 def make_engine(setting: str | Mapping[str, Any]) -> Engine:

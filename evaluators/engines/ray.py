@@ -15,8 +15,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from evaluators.engines.engine import AskTell, Evaluates, Observer, Silent, require_count
-from evaluators.engines.fleet import Fleet, own_paths
+from evaluators.engines.engine import AskTell, Evaluates, Observer, Silent, require_amount, require_count
+from evaluators.engines.fleet import Fleet
+from evaluators.engines.ray_backend import RayBackend, own_paths
 from evaluators.engines.worker import GIB
 from nas.errors import ExperimentError
 
@@ -54,12 +55,12 @@ class RayEngine:
     def __post_init__(self) -> None:
         require_count("workers", self.workers)
         require_count("batch", self.batch)
-        _check("cpus", self.cpus, "above 0")
-        _check("gpus", self.gpus, "from 0")
+        require_amount("cpus", self.cpus, "above 0")
+        require_amount("gpus", self.gpus, "from 0")
         if self.gpus > 1 and self.gpus != int(self.gpus):
             raise ExperimentError(f"engine: `gpus` is a fraction up to 1 or a whole number, got {self.gpus!r}")
         if self.memory_gb is not None:
-            _check("memory_gb", self.memory_gb, "above 0")
+            require_amount("memory_gb", self.memory_gb, "above 0")
         if not isinstance(self.address, str) or not (self.address in ("local", "auto") or ":" in self.address):
             raise ExperimentError(
                 f"engine: `address` is local, auto, ray://HOST:PORT or HOST:PORT, got {self.address!r}"
@@ -80,22 +81,13 @@ class RayEngine:
         if importlib.util.find_spec("ray") is None:
             raise ExperimentError("engine `ray` needs the package ray: pip install ray, or use `engine: inline`")
         with _cluster(self) as ray:
-            actor = ray.remote(max_restarts=0, **self._share())
-            fleet = Fleet(
-                ray, actor, self.workers, self.batch, (self.gpus, self.memory_gb), study, observer or Silent()
-            )
-            fleet.fly(evaluator)
+            backend = RayBackend(ray, self._share(), self.gpus, self.memory_gb)
+            Fleet(backend, self.workers, self.batch, study, observer or Silent()).fly(evaluator)
 
     def _share(self) -> dict[str, Any]:
         """What Ray reserves for a worker, as it names it."""
         memory = {} if self.memory_gb is None else {"memory": int(self.memory_gb * GIB)}
         return {"num_cpus": self.cpus, "num_gpus": self.gpus, **memory}
-
-
-def _check(name: str, value: Any, least: str) -> None:
-    number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if not number or not math.isfinite(value) or value < 0 or (least == "above 0" and value == 0):
-        raise ExperimentError(f"engine: `{name}` is a number {least}, got {value!r}")
 
 
 @contextlib.contextmanager

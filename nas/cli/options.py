@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from nas.pareto.front import Front
 
 
-_RAY = ("workers", "cpus", "gpus", "memory_gb", "address")
+_OPTIONS = {"processes": ("workers", "memory_gb"), "ray": ("workers", "memory_gb", "cpus", "gpus", "address")}
 
 
 def add_json(parser: argparse.ArgumentParser, what: str = "machine-readable output") -> None:
@@ -31,31 +31,36 @@ def add_json(parser: argparse.ArgumentParser, what: str = "machine-readable outp
 
 def add_engine(parser: argparse.ArgumentParser) -> None:
     """Where candidates are trained, and whether somebody watches."""
-    parser.add_argument("--engine", metavar="NAME", help="where candidates are trained: inline, or ray")
+    parser.add_argument(
+        "--engine", metavar="NAME", help="where candidates are trained: inline, processes (of this machine), or ray"
+    )
     parser.add_argument(
         "--batch", type=int, metavar="N", help="candidates that a process trains together, as one program (default 1)"
     )
-    ray = parser.add_argument_group("the ray engine", "any of these chooses it")
-    ray.add_argument("--workers", type=int, metavar="N", help="processes (default 2)")
-    ray.add_argument("--cpus", type=float, metavar="N", help="cores of each (default 1)")
-    ray.add_argument("--gpus", type=float, metavar="N", help="GPUs of each; a fraction shares one and its memory")
-    ray.add_argument("--memory-gb", type=float, metavar="GB", help="main memory of each")
-    ray.add_argument("--address", metavar="WHERE", help="local, auto (a running cluster) or ray://HOST:10001")
+    several = parser.add_argument_group(
+        "several processes", "any of the first two chooses processes, of the others ray"
+    )
+    several.add_argument("--workers", type=int, metavar="N", help="how many (default 2)")
+    several.add_argument("--memory-gb", type=float, metavar="GB", help="main memory of each")
+    several.add_argument("--cpus", type=float, metavar="N", help="cores of each (default 1)")
+    several.add_argument("--gpus", type=float, metavar="N", help="GPUs of each; a fraction shares one and its memory")
+    several.add_argument("--address", metavar="WHERE", help="local, auto (a running cluster) or ray://HOST:10001")
     parser.add_argument("--quiet", action="store_true", help="no live view")
 
 
 def engine_of(options: argparse.Namespace) -> Any:
     """The engine setting that the options ask for; None: as the experiment says."""
-    given = {name: value for name in _RAY if (value := getattr(options, name)) is not None}
+    given = {name: value for name in _OPTIONS["ray"] if (value := getattr(options, name)) is not None}
     together = {} if options.batch is None else {"batch": options.batch}
     if not given:
         return {"name": options.engine or "inline", **together} if together else options.engine
-    if options.engine not in (None, "ray"):
-        flag = next(iter(given))
-        raise ExperimentError(
-            f"the engine `{options.engine}` has no {flag}; use --engine ray with --{flag.replace('_', '-')}"
-        )
-    return {"name": "ray", **given, **together}
+    chosen = options.engine or next(name for name, known in _OPTIONS.items() if given.keys() <= set(known))
+    for name in given:
+        if name not in _OPTIONS.get(chosen, ()):
+            flag = name.replace("_", "-")
+            others = " or ".join(f"--engine {engine}" for engine, known in _OPTIONS.items() if name in known)
+            raise ExperimentError(f"the engine `{chosen}` has no {name}; use {others} with --{flag}")
+    return {"name": chosen, **given, **together}
 
 
 def watcher(options: argparse.Namespace) -> AbstractContextManager[Watcher | None]:

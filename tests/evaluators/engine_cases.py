@@ -96,7 +96,7 @@ ENDS: dict[str, tuple[str, str]] = {
     "nothing": ("crashed", "TypeError: evaluate(job) gave NoneType; expected Outcome"),
     "hang": ("timeout", "no answer in"),
     "die once": ("complete", ""),
-    "die": ("crashed", "two workers died evaluating it; the second: The actor"),
+    "die": ("crashed", "two workers died evaluating it; the second: "),
 }
 
 # They end the process in which they happen.

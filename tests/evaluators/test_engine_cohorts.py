@@ -16,7 +16,7 @@ from cohort_cases import Given, Mishap, digits, given, make_jobs, narrow
 import nas
 from evaluators.cohorts.crew import Crew
 from evaluators.cohorts.eligibility import why_alone
-from evaluators.engines import Engine, Inline, RayEngine
+from evaluators.engines import Engine, Inline, Processes, RayEngine
 from evaluators.engines import ray as ray_engine
 from evaluators.evaluator import Evaluator
 from evaluators.tasks import Task
@@ -28,9 +28,10 @@ from nas.study.study import Study
 
 BATCH = 4
 ENGINES = [
-    pytest.param(0, id="inline"),
-    pytest.param(1, id="ray-1", marks=pytest.mark.slow),
-    pytest.param(2, id="ray-2", marks=pytest.mark.slow),
+    pytest.param(Inline(batch=BATCH), id="inline"),
+    pytest.param(Processes(workers=2, batch=BATCH), id="processes-2"),
+    pytest.param(RayEngine(workers=1, batch=BATCH), id="ray-1", marks=pytest.mark.slow),
+    pytest.param(RayEngine(workers=2, batch=BATCH), id="ray-2", marks=pytest.mark.slow),
 ]
 
 
@@ -42,10 +43,11 @@ def cluster() -> Iterator[Any]:
 
 @pytest.fixture(params=ENGINES)
 def engine(request: pytest.FixtureRequest) -> Engine:
-    """Inline, and Ray with one and with two workers, four candidates at a time in each."""
-    if request.param:
+    """Four candidates at a time in each process."""
+    if isinstance(request.param, RayEngine):
         request.getfixturevalue("cluster")
-    return RayEngine(workers=request.param, batch=BATCH) if request.param else Inline(batch=BATCH)
+    chosen: Engine = request.param
+    return chosen
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ import pytest
 from engine_cases import DEADLY, ENDS, Faulty
 
 import nas
-from evaluators.engines import Engine, Inline, RayEngine, Silent
+from evaluators.engines import Engine, Inline, Processes, RayEngine, Silent
 from evaluators.engines import ray as ray_engine
 from nas.errors import WorkFailed
 from nas.space import Space, space_from_text
@@ -35,11 +35,13 @@ model: |
   return linear(z, targets)
 """
 ENGINES = [
-    pytest.param((0, 1), id="inline"),
-    pytest.param((0, 4), id="inline-in-fours"),
-    pytest.param((1, 1), id="ray-1", marks=pytest.mark.slow),
-    pytest.param((2, 1), id="ray-2", marks=pytest.mark.slow),
-    pytest.param((2, 4), id="ray-2-in-fours", marks=pytest.mark.slow),
+    pytest.param(Inline(), id="inline"),
+    pytest.param(Inline(batch=4), id="inline-in-fours"),
+    pytest.param(Processes(workers=1), id="processes-1"),
+    pytest.param(Processes(workers=2, batch=4), id="processes-2-in-fours"),
+    pytest.param(RayEngine(workers=1), id="ray-1", marks=pytest.mark.slow),
+    pytest.param(RayEngine(workers=2), id="ray-2", marks=pytest.mark.slow),
+    pytest.param(RayEngine(workers=2, batch=4), id="ray-2-in-fours", marks=pytest.mark.slow),
 ]
 
 
@@ -51,11 +53,10 @@ def cluster() -> Iterator[Any]:
 
 @pytest.fixture(params=ENGINES)
 def engine(request: pytest.FixtureRequest) -> Engine:
-    """Inline, and Ray with one and with two workers; with one candidate at a time and with four."""
-    workers, batch = request.param
-    if workers:
+    if isinstance(request.param, RayEngine):
         request.getfixturevalue("cluster")
-    return RayEngine(workers=workers, batch=batch) if workers else Inline(batch=batch)
+    chosen: Engine = request.param
+    return chosen
 
 
 def narrow() -> Space:
@@ -94,7 +95,7 @@ def test_each_misfortune_is_its_outcome(tmp_path: Path, engine: Engine, monkeypa
     monkeypatch.setattr("evaluators.engines.engine.GRACE_S", 0.5)
     jumps = iter(range(10**9))
     monkeypatch.setattr(time, "time", lambda: 1e9 - 3600.0 * next(jumps))  # the clock on the wall may say what it likes
-    chosen = [name for name in ENDS if name not in DEADLY or isinstance(engine, RayEngine)]
+    chosen = [name for name in ENDS if name not in DEADLY or not isinstance(engine, Inline)]
     fates = {2 * place + 1: name for place, name in enumerate(chosen)}
     n = 2 * len(fates) + 1
     expected = unharmed(tmp_path / "unharmed", n)
@@ -163,4 +164,5 @@ def test_trained_values_are_the_same_bit_for_bit(tmp_path: Path, cluster: Any) -
 
     inline = found("inline", "inline")
     assert {row[1] for row in inline} == {"complete", "stopped"}
+    assert found("processes", {"name": "processes", "workers": 1}) == inline
     assert found("ray", {"name": "ray", "workers": 1}) == inline

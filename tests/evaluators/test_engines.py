@@ -76,15 +76,15 @@ def test_step_has_an_order() -> None:
 def test_make_engine() -> None:
     assert make_engine("inline") == Inline()
     assert make_engine({"name": "ray", "workers": 4, "gpus": 0.5}) == RayEngine(workers=4, gpus=0.5)
-    assert set(ENGINES) == {"inline", "ray"}
+    assert set(ENGINES) == {"inline", "processes", "ray"}
 
 
 @pytest.mark.parametrize(
     ("setting", "message"),
     [
-        ("rey", "no engine is called `rey`; did you mean `ray`[?]; there are inline, ray"),
-        ({"workers": 2}, "expected a name .inline, ray. or a mapping with `name`, got {'workers': 2}"),
-        (None, "expected a name .inline, ray. or a mapping with `name`, got None"),
+        ("rey", "no engine is called `rey`; did you mean `ray`[?]; there are inline, processes, ray"),
+        ({"workers": 2}, "expected a name .inline, processes, ray. or a mapping with `name`, got {'workers': 2}"),
+        (None, "expected a name .inline, processes, ray. or a mapping with `name`, got None"),
         ({"name": ["ray"]}, "no engine is called `.'ray'.`"),
         (
             {"name": "ray", "worker": 2},
@@ -97,6 +97,9 @@ def test_make_engine() -> None:
         ({"name": "ray", "gpus": "all"}, "`gpus` is a number from 0, got 'all'"),
         ({"name": "ray", "gpus": 1.5}, "`gpus` is a fraction up to 1 or a whole number, got 1.5"),
         ({"name": "ray", "memory_gb": 0}, "`memory_gb` is a number above 0, got 0"),
+        ({"name": "processes", "workers": 0}, "`workers` is a whole number from 1, got 0"),
+        ({"name": "processes", "memory_gb": -1}, "`memory_gb` is a number above 0, got -1"),
+        ({"name": "processes", "gpus": 1}, "`processes` has no option `gpus`; it has workers, memory_gb, batch"),
         ({"name": "ray", "batch": 0}, "`batch` is a whole number from 1, got 0"),
         ({"name": "ray", "address": "here"}, "`address` is local, auto, ray://HOST:PORT or HOST:PORT, got 'here'"),
     ],
@@ -112,7 +115,10 @@ def test_engine_errors(setting: Any, message: str) -> None:
         ("", None),
         ("--engine inline", "inline"),
         ("--engine ray", "ray"),
-        ("--workers 3", {"name": "ray", "workers": 3}),
+        ("--workers 3", {"name": "processes", "workers": 3}),
+        ("--memory-gb 2 --batch 4", {"name": "processes", "memory_gb": 2.0, "batch": 4}),
+        ("--workers 3 --gpus 1", {"name": "ray", "workers": 3, "gpus": 1.0}),
+        ("--engine ray --workers 3", {"name": "ray", "workers": 3}),
         (
             "--engine ray --address auto --cpus 2 --gpus 0.25 --memory-gb 8 --batch 4",
             {"name": "ray", "cpus": 2.0, "gpus": 0.25, "memory_gb": 8.0, "address": "auto", "batch": 4},
@@ -127,13 +133,21 @@ def test_flags(flags: str, setting: Any) -> None:
         make_engine(setting)
 
 
-def test_flags_of_another_engine() -> None:
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (
+            "--engine inline --memory-gb 2",
+            "`inline` has no memory_gb; use --engine processes or --engine ray with --mem",
+        ),
+        ("--engine processes --workers 2 --gpus 1", "`processes` has no gpus; use --engine ray with --gpus"),
+    ],
+)
+def test_flags_of_another_engine(flags: str, message: str) -> None:
     parser = argparse.ArgumentParser()
     add_engine(parser)
-    with pytest.raises(
-        ExperimentError, match="the engine `inline` has no memory_gb; use --engine ray with --memory-gb"
-    ):
-        engine_of(parser.parse_args(["--engine", "inline", "--memory-gb", "2"]))
+    with pytest.raises(ExperimentError, match=message):
+        engine_of(parser.parse_args(flags.split()))
 
 
 def test_without_ray_there_is_a_way_out(monkeypatch: pytest.MonkeyPatch) -> None:

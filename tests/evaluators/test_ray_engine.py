@@ -1,28 +1,19 @@
-"""The Ray engine: processes that die, hang and are interrupted lose nothing and count nothing twice."""
+"""What is Ray's own: clusters, room, and workers that cannot start. For the rest see `test_worker_engines.py`."""
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
-import sys
 import warnings
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from engine_cases import Greedy, MemoryStudy, Parabola
+from engine_cases import MemoryStudy, Parabola
 
 from evaluators.engines import RayEngine
 from evaluators.engines import ray as ray_engine
 from evaluators.engines.worker import Worker
-from evaluators.evaluator import Evaluator
-from nas.errors import ExperimentError, TaskError, WorkFailed
-from nas.study.candidate import Job
-
-ROOT = Path(__file__).parents[2]
+from nas.errors import ExperimentError, WorkFailed
 
 
 @pytest.fixture(scope="module")
@@ -31,56 +22,6 @@ def cluster() -> Iterator[Any]:
     engine = RayEngine(workers=2)
     with ray_engine._cluster(engine) as ray:
         yield ray
-
-
-@pytest.mark.slow
-def test_two_workers_with_one_thread_each(cluster: Any) -> None:
-    study = MemoryStudy(40, stop=frozenset({5}))
-    RayEngine(workers=2).run(study, Parabola(pause=0.2))
-    assert cluster.is_initialized()
-    assert sorted(study.told) == list(range(40))
-    assert {number for number, outcome in study.told.items() if outcome.state == "stopped"} == {5}
-    assert len(study.reports) == len(set(study.reports)) == 39 * 3 + 1
-    processes = {outcome.metrics["process"] for outcome in study.told.values()}
-    assert len(processes) == 2
-    assert os.getpid() not in processes
-    assert {outcome.metrics["threads"] for outcome in study.told.values()} == {1.0}
-    assert study.told[6].metrics["value"] == 12.0
-
-
-@pytest.mark.slow
-def test_a_dead_worker_costs_one_repetition_and_counts_nothing_twice(cluster: Any, tmp_path: Path) -> None:
-    study = MemoryStudy(6)
-    RayEngine(workers=2).run(study, Parabola("die once", tmp_path))
-    assert {outcome.state for outcome in study.told.values()} == {"complete"}
-    assert len(study.reports) == len(set(study.reports)) == 18
-    assert len(list(tmp_path.iterdir())) == 2
-
-
-@pytest.mark.slow
-def test_what_kills_two_workers_has_crashed(cluster: Any, tmp_path: Path) -> None:
-    study = MemoryStudy(6)
-    RayEngine(workers=2).run(study, Parabola("die", tmp_path))
-    assert study.told[1].state == "crashed"
-    assert study.told[1].message.startswith("two workers died evaluating it; the second: The actor")
-    assert {outcome.state for number, outcome in study.told.items() if number != 1} == {"complete"}
-    assert len(list(tmp_path.iterdir())) == 2
-
-
-@pytest.mark.slow
-def test_a_worker_that_hangs_is_ended(cluster: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("evaluators.engines.engine.GRACE_S", 1.0)
-    study = MemoryStudy(4)
-    RayEngine(workers=2).run(study, Parabola("hang", timeout_s=3.0))
-    assert study.told[1].state == "timeout"
-    assert study.told[1].message == "no answer in 4 s; its worker was ended"
-    assert sorted(study.told) == [0, 1, 2, 3]
-
-
-@pytest.mark.slow
-def test_wrong_input_in_a_worker_is_raised_here(cluster: Any) -> None:
-    with pytest.raises(TaskError, match=r"^the data cannot be used$"):
-        RayEngine(workers=1).run(MemoryStudy(3), Parabola("data"))
 
 
 class Untransportable:
@@ -103,95 +44,6 @@ def test_workers_that_cannot_start_are_no_candidates_fault(cluster: Any) -> None
 def test_more_than_the_machine_has(cluster: Any) -> None:
     with pytest.raises(ExperimentError, match="1 workers with 64 GPU each need 64, and there are 0"):
         RayEngine(workers=1, gpus=64).run(MemoryStudy(1), Parabola())
-
-
-PROGRAM = """
-from engine_cases import MemoryStudy, Parabola
-from evaluators.engines import RayEngine
-
-class Study(MemoryStudy):
-    def tell(self, candidate, outcome):
-        super().tell(candidate, outcome)
-        print(candidate, flush=True)
-
-study = Study(4)
-try:
-    RayEngine(workers=2).run(study, Parabola("hang"))
-except KeyboardInterrupt:
-    print("interrupted", sorted(study.told), flush=True)
-"""
-
-
-@pytest.mark.slow
-def test_an_interrupt_leaves_what_is_in_flight_untold() -> None:
-    paths = os.pathsep.join([str(ROOT), str(Path(__file__).parent)])
-    driver = subprocess.Popen(
-        [sys.executable, "-c", PROGRAM],
-        env={**os.environ, "PYTHONPATH": paths},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
-    assert driver.stdout is not None
-    with driver:
-        assert sorted(driver.stdout.readline() for _ in range(3)) == ["0\n", "2\n", "3\n"]
-        os.killpg(driver.pid, signal.SIGINT)
-        assert driver.stdout.read() == "interrupted [0, 2, 3]\n"
-    assert driver.returncode == 0
-
-
-@pytest.mark.slow
-def test_lists_of_candidates_and_never_more_than_that_in_flight(cluster: Any, tmp_path: Path) -> None:
-    study = MemoryStudy(20, stop=frozenset({5}))
-    RayEngine(workers=2, batch=3).run(study, Parabola("die once", tmp_path, pause=0.5))
-    assert study.most == 6
-    assert sorted(study.told) == list(range(20))
-    assert {number for number, outcome in study.told.items() if outcome.state != "complete"} == {5}
-    assert len(study.reports) == len(set(study.reports)) == 19 * 3 + 1
-    assert len(list(tmp_path.iterdir())) == 2, "of a list that a worker died with, only one was begun"
-
-
-TASK = """
-import os
-from pathlib import Path
-import numpy as np
-
-def make(log, n=400):
-    with Path(log).open("a") as file:
-        file.write(f"{os.getpid()}\\n")
-    rng = np.random.default_rng(0)
-    return rng.normal(size=(n, 50000)).astype("float32"), rng.integers(0, 2, n)
-"""
-LINEAR = (
-    "import torch\nclass Model(torch.nn.Module):\n    def __init__(self):\n        super().__init__()\n"
-    "        self.a = torch.nn.Linear(50000, 2)\n    def forward(self, x):\n        return self.a(x)\n"
-)
-
-
-class Trained(MemoryStudy):
-    def job(self, candidate: int) -> Job:
-        return Job(candidate, {}, LINEAR, {"batch_size": 128}, 0, {"epochs": 1}, (1,))
-
-
-@pytest.mark.slow
-def test_workers_share_the_data_and_load_nothing(cluster: Any, tmp_path: Path) -> None:
-    log = tmp_path / "log"
-    (tmp_path / "data.py").write_text(TASK)
-    evaluator = Evaluator(f"{tmp_path / 'data.py'}:make", {"log": str(log)}, device="cpu")
-    study = Trained(6)
-    RayEngine(workers=2).run(study, evaluator)
-    assert {outcome.state for outcome in study.told.values()} == {"complete"}, study.told
-    assert log.read_text().split() == [str(os.getpid())], "loaded once, here"
-
-
-@pytest.mark.slow
-def test_a_budget_of_memory(cluster: Any) -> None:
-    study = MemoryStudy(4)
-    RayEngine(workers=1, memory_gb=1).run(study, Greedy())
-    assert study.told[1].state == "out_of_memory"
-    assert study.told[1].message == "MemoryError"
-    assert {study.told[number].state for number in (0, 2, 3)} == {"complete"}
 
 
 @pytest.mark.slow
@@ -256,11 +108,3 @@ def test_a_cluster_without_room(cluster: Any, monkeypatch: pytest.MonkeyPatch) -
     with pytest.raises(WorkFailed, match=r"Ray found no place for a worker in 1.5 s; resume with smaller ones"):
         RayEngine(workers=1, cpus=64, address="auto").run(study, Parabola())
     assert study.asked == 0
-
-
-@pytest.mark.slow
-def test_an_interrupt_in_a_worker_alone_is_no_end_of_the_search(cluster: Any) -> None:
-    study = MemoryStudy(4)
-    RayEngine(workers=1).run(study, Parabola("interrupt"))
-    assert study.told[1].state == "crashed"
-    assert {study.told[number].state for number in (0, 2, 3)} == {"complete"}

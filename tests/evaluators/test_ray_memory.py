@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Generator
-from types import SimpleNamespace
+from collections.abc import Callable, Generator, Sequence
 from typing import Any
 
 import pytest
 from engine_cases import Hungry, MemoryStudy
 
 from evaluators.engines import RayEngine, Silent
+from evaluators.engines.backend import WorkerStarved
 from evaluators.engines.engine import Step
 from evaluators.engines.fleet import Fleet
 from nas.study.candidate import Job, Outcome, Report
@@ -39,34 +39,42 @@ class Died(BaseException):
     """The process of a pretended worker ends."""
 
 
-class PretendedRay:
-    """Ray as a fleet sees it, in this process: all workers on one machine, which runs short of memory.
+class PretendedBackend:
+    """Workers in this process, as on one machine which runs short of memory.
 
     Args:
         starts: how many workers die while they start.
         idle: how many die while they wait, when a candidate has brought a worker down.
     """
 
-    def __init__(self, starts: int = 0, idle: int = 0) -> None:
-        import ray
+    name = "Ray"
 
-        self.exceptions = ray.exceptions
+    def __init__(self, starts: int = 0, idle: int = 0) -> None:
         self.starts, self.idle = starts, idle
         self.made = 0
         self.short = False
+        self.evaluator: Any = None
 
-    def __call__(self, kind: type) -> Any:
-        return SimpleNamespace(options=lambda runtime_env: SimpleNamespace(remote=self.make))
+    def place(self, evaluator: Any) -> None:
+        self.evaluator = evaluator
 
-    def make(self, evaluator: Any, *limits: Any) -> Any:
+    def hire(self) -> Step:
         self.made += 1
-        step = Step(evaluator)
-        remote = {"start": step.start, "advance": step.advance, "ready": self.ready}
-        return SimpleNamespace(
-            **{name: SimpleNamespace(remote=lambda *given, of=of: Call(of, given)) for name, of in remote.items()}
-        )
+        return Step(self.evaluator)
 
-    def ready(self) -> str:
+    def dismiss(self, worker: Step) -> None:
+        """Nothing."""
+
+    def ready(self, worker: Step) -> Call:
+        return Call(self._ready, ())
+
+    def start(self, worker: Step, jobs: Sequence[Job]) -> Call:
+        return Call(worker.start, (jobs,))
+
+    def advance(self, worker: Step, go_on: bool, more: Sequence[Job] = ()) -> Call:
+        return Call(worker.advance, (go_on, more))
+
+    def _ready(self) -> str:
         if self.starts:
             self.starts -= 1
             raise Died
@@ -75,24 +83,18 @@ class PretendedRay:
             raise Died
         return "machine"
 
-    def put(self, what: Any) -> Any:
-        return what
+    def wait(self, references: Sequence[Call], timeout_s: float) -> list[Call]:
+        return list(references)
 
-    def wait(self, calls: list[Call], num_returns: int, timeout: float) -> tuple[list[Call], list[Call]]:
-        return calls, []
-
-    def get(self, call: Call, timeout: float | None = None) -> Any:
+    def get(self, reference: Call, timeout_s: float | None = None) -> Any:
         try:
-            return call.of(*call.given)
+            return reference.of(*reference.given)
         except Died:
-            self.short = self.short or call.of != self.ready
-            raise self.exceptions.OutOfMemoryError("Memory on the node is above the threshold") from None
+            self.short = self.short or reference.of != self._ready
+            raise WorkerStarved("Memory on the node is above the threshold") from None
 
-    def kill(self, actor: Any) -> None:
-        """Nothing."""
-
-    def nodes(self) -> list[dict[str, Any]]:
-        return [{"NodeID": "machine", "Alive": True}]
+    def lives(self, node: str) -> bool:
+        return True
 
 
 class Call:
@@ -124,15 +126,15 @@ class Deadly:
         return Outcome("complete", {"value": 1.0})
 
 
-def flown(ray: PretendedRay, evaluator: Deadly, workers: int, n: int = 8) -> MemoryStudy:
+def flown(backend: PretendedBackend, evaluator: Deadly, workers: int, n: int = 8) -> MemoryStudy:
     study = MemoryStudy(n)
-    Fleet(ray, ray, workers, 1, (0.0, None), study, Silent()).fly(evaluator)
+    Fleet(backend, workers, 1, study, Silent()).fly(evaluator)
     return study
 
 
 def test_whose_worker_is_ended_is_repeated_alone_and_blamed_then() -> None:
     evaluator = Deadly({1: 2, 3: 1})
-    study = flown(PretendedRay(), evaluator, workers=3)
+    study = flown(PretendedBackend(), evaluator, workers=3)
     assert {number: one.state for number, one in study.told.items() if one.state != "complete"} == {1: "out_of_memory"}
     assert sorted(study.told) == list(range(8))
     assert len(study.reports) == len(set(study.reports)) == 7 * 3 + 2
@@ -141,8 +143,8 @@ def test_whose_worker_is_ended_is_repeated_alone_and_blamed_then() -> None:
 
 @pytest.mark.parametrize("workers", [1, 3])
 def test_workers_that_die_before_they_have_work_blame_nobody(workers: int) -> None:
-    ray = PretendedRay(starts=2, idle=2)
-    study = flown(ray, Deadly({1: 1}), workers)
+    backend = PretendedBackend(starts=2, idle=2)
+    study = flown(backend, Deadly({1: 1}), workers)
     assert {one.state for one in study.told.values()} == {"complete"}
     assert sorted(study.told) == list(range(8))
-    assert ray.made == workers + 5
+    assert backend.made == workers + 5
