@@ -20,6 +20,12 @@ log = logging.getLogger(__name__)
 # A candidate that does not even say that it is out of time, this long after it should have, is ended by force.
 GRACE_S = 30.0
 
+# What `batch: auto` grows to. On a core more candidates than these hardly train faster together.
+MOST_TOGETHER = 16
+
+# In training at a time under `batch: auto`, as a share of the results that their sampler knows.
+IN_FLIGHT = 1 / 4
+
 # Which of the jobs that were started together, from 0, and what it says.
 Message = tuple[int, Report | Outcome]
 
@@ -87,6 +93,24 @@ def require_count(name: str, value: Any) -> None:
     """Raises: ExperimentError: an engine's option is no whole number from 1."""
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
         raise ExperimentError(f"engine: `{name}` is a whole number from 1, got {value!r}")
+
+
+def require_batch(value: Any) -> None:
+    """Raises: ExperimentError: `batch` is neither a whole number from 1 nor `auto`."""
+    if value != "auto" and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
+        raise ExperimentError(f"engine: `batch` is a whole number from 1, or auto; got {value!r}")
+
+
+def room(batch: int | str, told: int, workers: int) -> int:
+    """How many candidates one of `workers` processes may have at a time.
+
+    `auto` grows with the results: the first candidates train one at a time, so that something is known soon, and later ones
+    in cohorts, as a sampler that knows much loses little by not knowing the last of it.
+
+    >>> [room("auto", told, workers=2) for told in (0, 8, 40, 1000)]
+    [1, 2, 6, 16]
+    """
+    return min(MOST_TOGETHER, 1 + int(IN_FLIGHT * told / workers)) if isinstance(batch, str) else batch
 
 
 def require_amount(name: str, value: Any, least: str) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from evaluators.engines.backend import Backend, CannotStart, WorkerFailed, WorkerLost, WorkerStarved
-from evaluators.engines.engine import AskTell, Evaluates, Observer, longest_s
+from evaluators.engines.engine import AskTell, Evaluates, Observer, longest_s, room
 from nas.errors import WorkFailed
 from nas.study.candidate import Job, Outcome, Report, State
 
@@ -76,7 +76,7 @@ class Fleet:
         workers, batch: of the engine; never more than their product are asked for and not told.
     """
 
-    def __init__(self, backend: Backend, workers: int, batch: int, study: AskTell, observer: Observer) -> None:
+    def __init__(self, backend: Backend, workers: int, batch: int | str, study: AskTell, observer: Observer) -> None:
         self.backend, self.batch = backend, batch
         self.study, self.observer = study, observer
         self.seats = [Seat(number) for number in range(workers)]
@@ -86,6 +86,7 @@ class Fleet:
         self.doubted: deque[Flight] = deque()
         self.flying: dict[Any, Seat] = {}
         self.longest: float | None = None
+        self.told = 0
 
     def fly(self, evaluator: Evaluates) -> None:
         """Ask, evaluate and tell until the study has nothing left and nothing is in flight."""
@@ -176,7 +177,7 @@ class Fleet:
             if self.doubted and not self._is_well(seat):
                 self._fill(seat)
                 continue
-            flights = [self.doubted.popleft()] if self.doubted else self._next_flights(self.batch)
+            flights = [self.doubted.popleft()] if self.doubted else self._next_flights(self._room())
             if not flights:
                 self.idle.append(seat)
                 return False
@@ -255,18 +256,22 @@ class Fleet:
 
     def _finish(self, seat: Seat, number: int, outcome: Outcome) -> None:
         flight = seat.flights.pop(number)
-        if self.batch == 1 or not seat.flights:
+        most = self._room()
+        if not seat.flights:
             self._tell(flight, seat, outcome)
             self.idle.append(seat)
             return
-        free = self.batch - len(seat.flights)
-        if free < self.batch / 2 or self._by_itself(seat):
+        free = most - len(seat.flights)
+        if free < most / 2 or self._by_itself(seat):
             self._await(seat, self.backend.advance(seat.worker, True))  # it need not wait for the record
             self._tell(flight, seat, outcome)
             return
         self._tell(flight, seat, outcome)
         more = [] if self.again or self.doubted else self._next_flights(free)
         self._await(seat, self.backend.advance(seat.worker, True, self._board(seat, more)))
+
+    def _room(self) -> int:
+        return room(self.batch, self.told, len(self.seats))
 
     @staticmethod
     def _by_itself(seat: Seat) -> bool:
@@ -300,4 +305,5 @@ class Fleet:
 
     def _tell(self, flight: Flight, seat: Seat, outcome: Outcome) -> None:
         self.study.tell(flight.candidate, outcome)
+        self.told += 1
         self.observer.finished(flight.candidate, outcome, seat.number)

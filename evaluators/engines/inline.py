@@ -9,9 +9,19 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
-from evaluators.engines.engine import AskTell, Evaluates, Message, Observer, Silent, Step, longest_s, require_count
+from evaluators.engines.engine import (
+    AskTell,
+    Evaluates,
+    Message,
+    Observer,
+    Silent,
+    Step,
+    longest_s,
+    require_batch,
+    room,
+)
 from evaluators.failure import OutOfTime
 from nas.study.candidate import Outcome, Report
 
@@ -21,14 +31,15 @@ class Inline:
     """Evaluates in this process. An interrupt leaves candidates in flight untold, for a resume to take up.
 
     Args:
-        batch: candidates that are asked for at a time and train together where they can. Above 1 the sampler knows fewer
-            results, and which candidates are together moves the last digits of what they reach.
+        batch: candidates that are asked for at a time and train together where they can; `auto`: from 1 to 16, with the
+            results. Above 1 the sampler knows fewer results, and which candidates are together moves the last digits of
+            what they reach.
     """
 
-    batch: int = 1
+    batch: int | Literal["auto"] = 1
 
     def __post_init__(self) -> None:
-        require_count("batch", self.batch)
+        require_batch(self.batch)
 
     def run(self, study: AskTell, evaluator: Evaluates, observer: Observer | None = None) -> None:
         """Ask, evaluate and tell until the study has nothing left.
@@ -37,8 +48,9 @@ class Inline:
         """
         watcher = observer or Silent()
         step, longest = Step(evaluator), longest_s(evaluator)
+        told = 0
         try:
-            while asked := self._asked(study, self.batch):
+            while asked := self._asked(study, room(self.batch, told, 1)):
                 flying = dict(enumerate(asked))
                 taken = len(flying)
                 for candidate in asked:
@@ -54,9 +66,10 @@ class Inline:
                         message = partial(step.advance, go_on)
                         continue
                     study.tell(candidate, got)
+                    told += 1
                     del flying[place]
                     watcher.finished(candidate, got, 0)
-                    more = self._more(study, len(flying))
+                    more = self._more(study, len(flying), room(self.batch, told, 1))
                     for candidate in more:
                         watcher.started(candidate, 0)
                     flying.update(enumerate(more, start=taken))
@@ -65,10 +78,10 @@ class Inline:
         finally:
             step.close()
 
-    def _more(self, study: AskTell, flying: int) -> list[Any]:
+    def _more(self, study: AskTell, flying: int, most: int) -> list[Any]:
         """Those that take the places of half a batch that ended."""
-        free = self.batch - flying
-        return self._asked(study, free) if flying and free >= self.batch / 2 > 0.5 else []
+        free = most - flying
+        return self._asked(study, free) if flying and free >= most / 2 > 0.5 else []
 
     @staticmethod
     def _asked(study: AskTell, count: int) -> list[Any]:

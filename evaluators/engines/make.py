@@ -20,7 +20,7 @@ ENGINES: dict[str, type[Inline] | type[Processes] | type[RayEngine]] = {
 
 
 def make_engine(setting: str | Mapping[str, Any]) -> Engine:
-    """The engine that `setting` names: `inline`, or `{name: ray, workers: 2}`.
+    """The engine that `setting` names: `inline`, `{name: processes, workers: 2}`, or `ray` with the same.
 
     Raises: ExperimentError: no such engine or option, or an option's value is out of range.
 

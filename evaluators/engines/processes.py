@@ -12,10 +12,10 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
-from typing import Any
+from typing import Any, Literal
 
 from evaluators.engines.backend import ONE_THREAD, CannotStart, WorkerFailed, WorkerLost, loaded
-from evaluators.engines.engine import AskTell, Evaluates, Observer, Silent, require_amount, require_count
+from evaluators.engines.engine import AskTell, Evaluates, Observer, Silent, require_amount, require_batch, require_count
 from evaluators.engines.fleet import Fleet
 from evaluators.engines.worker import Worker
 from evaluators.evaluator import chosen_device
@@ -33,17 +33,16 @@ class Processes:
         workers: how many.
         memory_gb: main memory of each, on Linux: a candidate that takes more, beyond what an idle worker has, is
             `out_of_memory`; None: no limit.
-        batch: candidates that a worker has at a time at most; they train together where they can. Above 1 the sampler knows
-            fewer results, and which candidates are together moves the last digits of what they reach.
+        batch: as for `Inline`, candidates that a worker has at a time.
     """
 
     workers: int = 2
     memory_gb: float | None = None
-    batch: int = 1
+    batch: int | Literal["auto"] = 1
 
     def __post_init__(self) -> None:
         require_count("workers", self.workers)
-        require_count("batch", self.batch)
+        require_batch(self.batch)
         if self.memory_gb is not None:
             require_amount("memory_gb", self.memory_gb, "above 0")
 

@@ -13,9 +13,9 @@ import threading
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
-from evaluators.engines.engine import AskTell, Evaluates, Observer, Silent, require_amount, require_count
+from evaluators.engines.engine import AskTell, Evaluates, Observer, Silent, require_amount, require_batch, require_count
 from evaluators.engines.fleet import Fleet
 from evaluators.engines.ray_backend import RayBackend, own_paths
 from evaluators.engines.worker import GIB
@@ -41,8 +41,9 @@ class RayEngine:
         address: `local`: this machine, with a Ray of its own, or the one that Python is connected to already. `auto`: the
             cluster that `ray start` began here; `HOST:6379`: one that this machine belongs to; `ray://HOST:10001`: one
             elsewhere, which needs grpcio here.
-        batch: candidates that a worker has at a time; they train together where they can. Above 1 the sampler knows fewer
-            results, and which candidates are together moves the last digits of what they reach.
+        batch: candidates that a worker has at a time; they train together where they can; `auto`: from 1 to 16, with the
+            results. Above 1 the sampler knows fewer results, and which candidates are together moves the last digits of
+            what they reach.
     """
 
     workers: int = 2
@@ -50,11 +51,11 @@ class RayEngine:
     gpus: float = 0
     memory_gb: float | None = None
     address: str = "local"
-    batch: int = 1
+    batch: int | Literal["auto"] = 1
 
     def __post_init__(self) -> None:
         require_count("workers", self.workers)
-        require_count("batch", self.batch)
+        require_batch(self.batch)
         require_amount("cpus", self.cpus, "above 0")
         require_amount("gpus", self.gpus, "from 0")
         if self.gpus > 1 and self.gpus != int(self.gpus):

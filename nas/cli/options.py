@@ -35,7 +35,10 @@ def add_engine(parser: argparse.ArgumentParser) -> None:
         "--engine", metavar="NAME", help="where candidates are trained: inline, processes (of this machine), or ray"
     )
     parser.add_argument(
-        "--batch", type=int, metavar="N", help="candidates that a process trains together, as one program (default 1)"
+        "--batch",
+        type=number_or_auto,
+        metavar="N",
+        help="candidates that a process trains together, as one program (default 1); auto: more, the more results there are",
     )
     several = parser.add_argument_group(
         "several processes", "any of the first two chooses processes, of the others ray"
@@ -46,6 +49,11 @@ def add_engine(parser: argparse.ArgumentParser) -> None:
     several.add_argument("--gpus", type=float, metavar="N", help="GPUs of each; a fraction shares one and its memory")
     several.add_argument("--address", metavar="WHERE", help="local, auto (a running cluster) or ray://HOST:10001")
     parser.add_argument("--quiet", action="store_true", help="no live view")
+
+
+def number_or_auto(text: str) -> int | str:
+    """Raises: ValueError: neither a number nor `auto`."""
+    return text if text == "auto" else int(text)
 
 
 def engine_of(options: argparse.Namespace) -> Any:

@@ -40,7 +40,7 @@ class Experiment:
         target_hypervolume: at which the search ends: a number, or `{volume: 1.2, reference: {accuracy: 0.5, params: 1e6}}`.
         budget: what one candidate may spend: `{epochs: 30}` or `{steps: 2000}`.
         recipe: training settings; a space's own recipe overrides them.
-        engine: `inline`, or `{name: ray, workers: 2}`.
+        engine: `inline`, `{name: processes, workers: 2}`, or `{name: ray, workers: 2}`.
         device: `auto`, `cpu`, `cuda`, `cuda:1`.
         timeout_s: seconds for one candidate; None: no limit.
         checkpoint_s: seconds between two checkpoints of a candidate in training at least, from which it goes on when its

@@ -129,6 +129,16 @@ _OTHER_AXES = [
     ("scale", "scale(x, axes=[tokens, channels], frozen=True)", _SEQUENCE),
     ("bias", "bias(x, axes=[height, channels])", _IMAGE),
     ("contract", "contract(x, y, [tokens, channels])", _SEQUENCE),
+    ("roll", "roll(x, -1)", _SEQUENCE),
+    ("roll", "roll(x, 8, axis=height)", _IMAGE),
+    ("flip", "flip(x)", _SEQUENCE),
+    ("shift", "shift(x, -2)", _SEQUENCE),
+    ("shift", "shift(x, -1, axis=width)", _IMAGE),
+    ("pad", "pad(x, 0, 2)", _SEQUENCE),
+    ("cycle_shift", "cycle_shift(x, 7, axis=height)", _IMAGE),
+    ("expand", "expand(x, y)", ("width=2, height=3", "width=2, channels=3, height=3")),
+    ("expand", "expand(x, y)", ("height=3", "channels=3, width=2, height=3")),
+    ("repeat", "repeat(x, 3, into=members)", _IMAGE),
 ]
 _RULED = [operator for _, operator in sorted(TABLE.items()) if operator.cohort and not operator.random]
 _RULED = [replace(one, on=("channels=8",)) if one.topic.endswith(".kan") else one for one in _RULED]  # of one axis

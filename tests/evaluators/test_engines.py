@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from engine_cases import MemoryStudy, Parabola
 
-from evaluators.engines import ENGINES, Inline, RayEngine, Step, make_engine
+from evaluators.engines import ENGINES, Engine, Inline, Processes, RayEngine, Step, make_engine
 from nas.cli.options import add_engine, engine_of
 from nas.errors import ExperimentError, TaskError
 from nas.study.candidate import Job, Outcome, Report
@@ -100,13 +100,38 @@ def test_make_engine() -> None:
         ({"name": "processes", "workers": 0}, "`workers` is a whole number from 1, got 0"),
         ({"name": "processes", "memory_gb": -1}, "`memory_gb` is a number above 0, got -1"),
         ({"name": "processes", "gpus": 1}, "`processes` has no option `gpus`; it has workers, memory_gb, batch"),
-        ({"name": "ray", "batch": 0}, "`batch` is a whole number from 1, got 0"),
+        ({"name": "inline", "batch": "many"}, "`batch` is a whole number from 1, or auto; got 'many'"),
+        ({"name": "ray", "batch": 0}, "`batch` is a whole number from 1, or auto; got 0"),
         ({"name": "ray", "address": "here"}, "`address` is local, auto, ray://HOST:PORT or HOST:PORT, got 'here'"),
     ],
 )
 def test_engine_errors(setting: Any, message: str) -> None:
     with pytest.raises(ExperimentError, match=message):
         make_engine(setting)
+
+
+class InFlight(MemoryStudy):
+    """Notes how many results there were, and how many candidates were in flight, when each began."""
+
+    def __init__(self, n: int) -> None:
+        super().__init__(n)
+        self.seen: list[tuple[int, int]] = []
+
+    def ask(self) -> int | None:
+        candidate = super().ask()
+        if candidate is not None:
+            self.seen.append((len(self.told), self.asked - len(self.told)))
+        return candidate
+
+
+@pytest.mark.parametrize(("engine", "workers"), [(Inline(batch="auto"), 1), (Processes(2, batch="auto"), 2)])
+def test_batches_grow_with_the_results(engine: Engine, workers: int) -> None:
+    study = InFlight(200)
+    engine.run(study, Parabola())
+    assert sorted(study.told) == list(range(200))
+    assert all(flying <= workers + told / 4 for told, flying in study.seen)
+    assert max(flying for told, flying in study.seen if told < 4) <= workers
+    assert max(flying for _, flying in study.seen) == 16 * workers
 
 
 @pytest.mark.parametrize(
@@ -119,6 +144,7 @@ def test_engine_errors(setting: Any, message: str) -> None:
         ("--memory-gb 2 --batch 4", {"name": "processes", "memory_gb": 2.0, "batch": 4}),
         ("--workers 3 --gpus 1", {"name": "ray", "workers": 3, "gpus": 1.0}),
         ("--engine ray --workers 3", {"name": "ray", "workers": 3}),
+        ("--batch auto", {"name": "inline", "batch": "auto"}),
         (
             "--engine ray --address auto --cpus 2 --gpus 0.25 --memory-gb 8 --batch 4",
             {"name": "ray", "cpus": 2.0, "gpus": 0.25, "memory_gb": 8.0, "address": "auto", "batch": 4},

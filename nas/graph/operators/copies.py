@@ -43,6 +43,7 @@ def _expand(types: Types, attrs: Attributes, out: TensorType, module: str, args:
 register(
     Operator(
         name="repeat",
+        cohort="evaluators.cohorts.rules.pieces:copies",
         equation="y[k, :] = x for k = 1 … n",
         example="repeat(x, 4, into=members)",
         doc="n copies of a tensor along a new first axis: the members of an ensemble, the streams of hyper-connections.",
@@ -59,6 +60,7 @@ register(
 register(
     Operator(
         name="expand",
+        cohort="evaluators.cohorts.rules.pieces:copies",
         equation="y[…, i, j] = x[i]",
         example="expand(x, y)",
         on=("channels=16", "tokens=8, channels=16"),

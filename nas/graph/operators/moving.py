@@ -115,6 +115,7 @@ register(
 register(
     Operator(
         name="roll",
+        cohort="evaluators.cohorts.rules.pieces:pieces",
         equation="y[i] = x[(i − shift) mod |axis|]",
         example="roll(x, 1, axis=tokens)",
         doc="All numbers moved along an axis; what leaves at one end comes back at the other.",
@@ -129,6 +130,7 @@ register(
 register(
     Operator(
         name="flip",
+        cohort="evaluators.cohorts.rules.pieces:flip",
         equation="y[i] = x[|axis| − 1 − i]",
         example="flip(x, axis=tokens)",
         doc="An axis in the opposite order.",
@@ -141,6 +143,7 @@ register(
 register(
     Operator(
         name="shift",
+        cohort="evaluators.cohorts.rules.pieces:pieces",
         equation="y[i] = x[i − by], outside of x zero or its edge",
         example="shift(x, 1, axis=tokens)",
         doc="All numbers moved along an axis; what leaves at one end is lost, the other end is filled.",
@@ -162,6 +165,7 @@ register(
 register(
     Operator(
         name="cycle_shift",
+        cohort="evaluators.cohorts.rules.pieces:pieces",
         equation="y[i, c] = x[i + ((c + h) mod window) − h, c], h = ⌊window / 2⌋, zero outside of x",
         example="cycle_shift(x, 3, axis=tokens)",
         doc=(
@@ -183,6 +187,7 @@ register(
 register(
     Operator(
         name="pad",
+        cohort="evaluators.cohorts.rules.pieces:pieces",
         equation="y[before + i] = x[i], the rest by `mode`",
         example="pad(x, 1, 1, axis=tokens)",
         doc=(

@@ -70,16 +70,16 @@ class Choice:
         self._paid = np.concatenate([self._paid, self._costs[which : which + 1]])
         self._free[which] = False
 
-    def best(self) -> int | None:
-        """The design to take; None where none is left."""
-        return int(np.argmax(self._gains())) if self._free.any() else None
+    def best(self, doubt: float = 1.0) -> int | None:
+        """The design to take, where the belief is so many times as uncertain as it says; None where none is left."""
+        return int(np.argmax(self._gains(doubt))) if self._free.any() else None
 
     def order(self) -> list[int]:
         """The designs that may be taken, the most promising first."""
         return [int(i) for i in np.argsort(-self._gains(), kind="stable") if self._free[i]]
 
-    def _gains(self) -> Array:
-        deviations = np.stack([np.sqrt(np.maximum(np.diag(one), CERTAIN)) for one in self._covariances], 1)
+    def _gains(self, doubt: float = 1.0) -> Array:
+        deviations = doubt * np.stack([np.sqrt(np.maximum(np.diag(one), CERTAIN)) for one in self._covariances], 1)
         if self._greedy:
             deviations = np.full_like(deviations, math.sqrt(CERTAIN))
         if self._means.shape[1] == 1 and self._costs.shape[1] <= MOST_COSTS:
