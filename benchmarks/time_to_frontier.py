@@ -5,9 +5,9 @@
 
 The rivals are what a competent user writes without us (`time_to_frontier_rivals.py`): the same space by hand, a DataLoader
 loop, two processes of one thread each; Optuna with multivariate TPE and with NSGA-II on two objectives, TPE with Hyperband on
-accuracy, and Ray Tune with ASHA. Ours is the command that a user types, and a ladder to it: what resident data, cohorts,
-stopping, the sampler and the second core each contribute. Wall-clock counts from the start of the process, imports and
-clusters included, so the machine must be idle.
+accuracy, and Ray Tune with ASHA, which ends when the others have. Ours is the command that a user types, and a ladder to it:
+what resident data, cohorts, stopping, the sampler and the second core each contribute. The steps of the ladder with one core run two at
+a time. Wall-clock counts from the start of the process, imports and clusters included, so the machine must be idle.
 
 At twelve fixed times, the frontier that each search had by then (by its own validation accuracy) is confirmed offline: every
 member is retrained with two other seeds by one loop for all, and its mean accuracy on the sealed test part stands for it. The
@@ -19,12 +19,14 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import multiprocessing
 import random
 import statistics
 import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
@@ -69,14 +71,15 @@ SCRIPTS = (*MULTI, "tpe-hyperband", "ray-asha")
 STOPPING = {"rule": "pareto-halving", "rungs": [7], "eta": 3}
 """A third of the budget, as `stopping.py` recommends."""
 
+ALONE, TOGETHER = {"name": "inline"}, {"name": "inline", "batch": "auto"}
 LADDER: dict[str, dict[str, Any]] = {
-    "one at a time": {"sampler": "random", "engine": "inline"},
-    "+ cohorts": {"sampler": "random", "engine": {"name": "inline", "batch": 16}},
-    "+ stopping": {"sampler": "random", "engine": {"name": "inline", "batch": 16}, "stopping": STOPPING},
-    "+ sampler": {"sampler": "frontier", "engine": {"name": "inline", "batch": 16}, "stopping": STOPPING},
+    "one at a time": {"sampler": "random", "engine": ALONE},
+    "+ cohorts": {"sampler": "random", "engine": TOGETHER},
+    "+ stopping": {"sampler": "random", "engine": TOGETHER, "stopping": STOPPING},
+    "+ sampler": {"sampler": "frontier", "engine": TOGETHER, "stopping": STOPPING},
     "+ two cores": {
         "sampler": "frontier",
-        "engine": {"name": "ray", "workers": 2, "batch": 16},
+        "engine": {"name": "processes", "workers": 2, "batch": "auto"},
         "stopping": STOPPING,
     },
 }
@@ -110,8 +113,12 @@ class Run:
 # ---------------------------------------------------------------------- searching
 
 
-def scripted(arm: str, task: str, seed: int, work: Path) -> tuple[list[Done], float]:
-    """A rival's search, in processes of its own."""
+Found = tuple[list[Done], float]
+"""What a search completed, and the seconds that it took."""
+
+
+def scripted(arm: str, task: str, seed: int, longest: float, work: Path) -> Found:
+    """A rival's search, in processes of its own; `longest` are the seconds after which Ray Tune ends."""
     data, log = work / f"{task}.npz", work / f"{task}-{arm}-{seed}.jsonl"
     if not data.exists():
         write_data(task, data)
@@ -129,6 +136,8 @@ def scripted(arm: str, task: str, seed: int, work: Path) -> tuple[list[Done], fl
         "--seed",
         str(seed),
     ]
+    if arm == "ray-asha":
+        given += ["--seconds", str(longest)]
     begun = time.time()
     subprocess.run([sys.executable, str(RIVALS), arm, *given], check=True)
     seconds = time.time() - begun
@@ -136,16 +145,17 @@ def scripted(arm: str, task: str, seed: int, work: Path) -> tuple[list[Done], fl
     return [Done(line["at"] - begun, line["settings"], line["accuracy"], line["params"]) for line in lines], seconds
 
 
-def ours(arm: str, task: str, seed: int, seconds: float, work: Path) -> tuple[list[Done], float]:
+def ours(arm: str, task: str, seed: int, seconds: float, work: Path) -> Found:
     """A search of ours for so many seconds, by the command line; when each candidate was done is in its record."""
     import optuna
     from optuna.storages import JournalStorage
     from optuna.storages.journal import JournalFileBackend
 
     directory = work / f"{task}-{arm.replace(' ', '')}-{seed}"
-    (work / "by-hand.yaml").write_text(SPACE)
+    directory.mkdir(parents=True, exist_ok=True)
+    (directory / "by-hand.yaml").write_text(SPACE)
     experiment = {
-        "space": str(work / "by-hand.yaml"),
+        "space": str(directory / "by-hand.yaml"),
         "task": task,
         "objectives": ["maximize accuracy", "minimize params"],
         "trials": 100_000,
@@ -198,27 +208,47 @@ class Confirmer:
         self._task, self._path = task, path
         self._known: dict[str, float] = json.loads(path.read_text()) if path.exists() else {}
 
-    def accuracy(self, settings: dict[str, Any]) -> float:
-        name = json.dumps(settings, sort_keys=True)
-        if name not in self._known:
-            self._known[name] = statistics.fmean(self._trained(settings, seed) for seed in CONFIRM_SEEDS)
-            self._path.write_text(json.dumps(self._known))
-        return self._known[name]
+    def prepare(self, wanted: Sequence[Done]) -> None:
+        """Retrain what is not known yet, in two processes."""
+        missing = {name: one.settings for one in wanted if (name := _name(one.settings)) not in self._known}
+        with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("spawn"), initializer=_one_thread) as pool:
+            found = pool.map(retrained, [self._task] * len(missing), missing.values())
+            self._known.update(zip(missing, found, strict=True))
+        self._path.write_text(json.dumps(self._known))
 
-    def _trained(self, settings: dict[str, Any], seed: int) -> float:
-        design = space_of(self._task).replay(settings)
-        recipe = {"optimizer": "adamw", "weight_decay": 0.01, "batch_size": 128, "schedule": "cosine", **design.recipe}
-        job = Job(
-            0, dict(design.genotype), source(design.graph), recipe, seed, {"epochs": EPOCHS}, costs=design.costs.as_dict(),
-            order=seed, graph=design.graph,
-        )  # fmt: skip
-        run = evaluator_of(self._task).evaluate(job)
-        while True:
-            try:
-                next(run)
-            except StopIteration as end:
-                outcome: Outcome = end.value
-                return outcome.metrics["test_accuracy"] if outcome.state == "complete" else 0.1
+    def accuracy(self, settings: dict[str, Any]) -> float:
+        return self._known[_name(settings)]
+
+
+def _name(settings: dict[str, Any]) -> str:
+    return json.dumps(settings, sort_keys=True)
+
+
+def _one_thread() -> None:
+    import torch
+
+    torch.set_num_threads(1)
+
+
+def retrained(task: str, settings: dict[str, Any]) -> float:
+    """Mean test accuracy over `CONFIRM_SEEDS`, by one loop for all."""
+    return statistics.fmean(_trained(task, settings, seed) for seed in CONFIRM_SEEDS)
+
+
+def _trained(task: str, settings: dict[str, Any], seed: int) -> float:
+    design = space_of(task).replay(settings)
+    recipe = {"optimizer": "adamw", "weight_decay": 0.01, "batch_size": 128, "schedule": "cosine", **design.recipe}
+    job = Job(
+        0, dict(design.genotype), source(design.graph), recipe, seed, {"epochs": EPOCHS}, costs=design.costs.as_dict(),
+        order=seed, graph=design.graph,
+    )  # fmt: skip
+    run = evaluator_of(task).evaluate(job)
+    while True:
+        try:
+            next(run)
+        except StopIteration as end:
+            outcome: Outcome = end.value
+            return outcome.metrics["test_accuracy"] if outcome.state == "complete" else 0.1
 
 
 @cache
@@ -243,14 +273,13 @@ def volume(members: Sequence[tuple[float, int]]) -> float:
     return float(moocore.hypervolume(points, ref=[0.9, 1])) / 0.9 if len(points) else 0.0
 
 
-def confirmed(done: Sequence[Done], times: Sequence[float], confirmer: Confirmer) -> list[float]:
-    """Confirmed hypervolume of the frontier that was known at each time."""
+def frontiers(done: Sequence[Done], times: Sequence[float]) -> list[list[Done]]:
+    """The frontier that was known at each time, by validation accuracy."""
     found = []
     for at in times:
         known = [one for one in done if one.at <= at]
         losses = np.array([(-one.accuracy, one.params) for one in known]).reshape(-1, 2)
-        members = [known[i] for i in np.flatnonzero(moocore.is_nondominated(losses))] if known else []
-        found.append(volume([(confirmer.accuracy(one.settings), one.params) for one in members]))
+        found.append([known[i] for i in np.flatnonzero(moocore.is_nondominated(losses))] if known else [])
     return found
 
 
@@ -270,9 +299,14 @@ def run_missing(tasks: Sequence[str], seeds: Sequence[int], work: Path, path: Pa
             whole = max(seconds for arm, (_, seconds) in searches.items() if arm in MULTI)
             times = [whole * 10 ** (-2 * (1 - (i + 1) / N_TIMES)) for i in range(N_TIMES)]
             confirmer = Confirmer(task, work / f"{task}-confirmed.json")
+            known = {arm: frontiers(done, times) for arm, (done, _) in searches.items()}
+            confirmer.prepare([one for fronts in known.values() for members in fronts for one in members])
             with path.open("a") as file:
                 for arm, (done, seconds) in searches.items():
-                    volumes = confirmed(done, times, confirmer)
+                    volumes = [
+                        volume([(confirmer.accuracy(one.settings), one.params) for one in members])
+                        for members in known[arm]
+                    ]
                     run = Run(task, arm, seed, commit(), seconds, len(done), times, volumes)
                     file.write(json.dumps(asdict(run)) + "\n")
                     print(
@@ -281,17 +315,20 @@ def run_missing(tasks: Sequence[str], seeds: Sequence[int], work: Path, path: Pa
                     )
 
 
-def _searches(task: str, seed: int, work: Path) -> Iterator[tuple[str, tuple[list[Done], float]]]:
+def _searches(task: str, seed: int, work: Path) -> Iterator[tuple[str, Found]]:
     """Scripts, then ours with the time that the slower of the scripts with two objectives took; ours in an order by chance."""
     longest = 0.0
     for arm in SCRIPTS:
-        found = scripted(arm, task, seed, work)
+        found = scripted(arm, task, seed, longest, work)
         longest = max(longest, found[1] if arm in MULTI else 0.0)
         yield arm, found
-    arms = list(LADDER)
+    arms = [arm for arm in LADDER if arm != OURS]
     random.Random(seed).shuffle(arms)
-    for arm in arms:
-        yield arm, ours(arm, task, seed, longest, work)
+    with ThreadPoolExecutor(2) as two:
+        for side_by_side in ([OURS], arms[:2], arms[2:]):
+            yield from zip(
+                side_by_side, two.map(lambda arm: ours(arm, task, seed, longest, work), side_by_side), strict=True
+            )
 
 
 def commit() -> str:

@@ -186,6 +186,7 @@ def ray_search(options: argparse.Namespace) -> None:
             "lr": tune.loguniform(1e-3, 2e-2),
         },
         tune_config=tune.TuneConfig(
+            time_budget_s=options.seconds,
             metric="accuracy",
             mode="max",
             num_samples=options.trials,
@@ -207,6 +208,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--worker", type=int)
+    parser.add_argument("--seconds", type=float, help="after which Ray Tune ends")
     options = parser.parse_args()
     torch.set_num_threads(1)
     if options.method == "ray-asha":
