@@ -50,6 +50,7 @@ class Evaluator:
         test_reason: why the test part is opened for every candidate; empty in a search, where it stays sealed.
         latency: how the latency of every candidate is measured; None: it is not.
         scores: at initialisation that join the metrics of every candidate; see `evaluators.zero_cost`.
+        gpus: over which the batches of one candidate are split; engines whose workers have several set it.
     """
 
     task: str | Task
@@ -65,6 +66,7 @@ class Evaluator:
     test_reason: str = ""
     latency: Protocol | None = None
     scores: tuple[str, ...] = ()
+    gpus: int = 1
 
     @cached_property
     def subject(self) -> Task | OwnEvaluator:
@@ -107,10 +109,11 @@ class Evaluator:
             return _evaluate_own(self.subject, job, self.timeout_s, kept and kept.with_suffix(""))
         from evaluators.training import train
 
+        device = chosen_device(self.device)
         return train(
             job,
             self.subject,
-            chosen_device(self.device),
+            device,
             weights=None if self.weights is None else Path(self.weights) / f"{job.number}.pt",
             checkpoint=kept,
             checkpoint_s=self.checkpoint_s,
@@ -118,6 +121,7 @@ class Evaluator:
             test_reason=self.test_reason,
             protocol=self.latency,
             scores=self.scores,
+            gpus=1 if device == "cpu" else self.gpus,
         )
 
     @property
@@ -166,6 +170,8 @@ class Together:
         """Why a job cannot train with others; empty where it can."""
         from evaluators.cohorts.eligibility import why_alone
 
+        if self.evaluator.gpus > 1:
+            return "its batches are split over several GPUs"
         return why_alone(job, self.task, chosen_device(self.evaluator.device))
 
     def size(self, job: Job) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import threading
 from functools import partial
 from math import ceil
 
@@ -54,7 +55,8 @@ class Noise:
     """
 
     def __init__(self, module: nn.Module, seed: int) -> None:
-        self.seed, self.step, self.place = seed, 0, 0
+        self.seed, self.step, self.turn = seed, 0, 0
+        self._here = threading.local()  # copies of the module on several GPUs run in a thread each
         for layer in module.modules():
             if type(layer) is nn.Dropout:
                 layer.forward = partial(self._dropped, layer)  # type: ignore[method-assign]
@@ -63,7 +65,7 @@ class Noise:
 
     def begin(self, step: int) -> None:
         """The forward pass of `step`, from 1, comes next."""
-        self.step, self.place = step, 0
+        self.step, self.turn = step, self.turn + 1
 
     def _dropped(self, layer: nn.Dropout, x: Tensor) -> Tensor:
         if not layer.training:
@@ -77,5 +79,7 @@ class Noise:
             torch.manual_seed(self._next())
 
     def _next(self) -> int:
-        self.place += 1
-        return draw_seed(self.seed, self.step, self.place - 1)
+        here = self._here
+        here.place = here.place + 1 if getattr(here, "turn", None) == self.turn else 0
+        here.turn = self.turn
+        return draw_seed(self.seed, self.step, here.place)

@@ -47,6 +47,7 @@ def train(
     test_reason: str = "",
     protocol: Protocol | None = None,
     scores: Sequence[str] = (),
+    gpus: int = 1,
 ) -> Generator[Report, bool | None, Outcome]:
     """Train `job` on `task`. Yields a report at each rung and at the end of the budget; returns how it ended.
 
@@ -68,6 +69,7 @@ def train(
             Empty: it stays sealed.
         protocol: by which the latency is measured, once, before the first report; None: it is not.
         scores: at initialisation that join the metrics, likewise; see `evaluators.zero_cost`.
+        gpus: over which every batch is split, from `cuda:0` on; batch norms see their own part, and dropout is the same on all.
     Raises: NasError: the recipe, the budget or the task's data are wrong, or the weights cannot be written. Whatever
         goes wrong in the model itself is an outcome.
     """
@@ -78,7 +80,7 @@ def train(
     kept = None
     if checkpoint is not None:
         kept = Checkpoint(checkpoint, training_key(job, recipe, task, device), checkpoint_s)
-    session = _Session(job, task, device, recipe, steps, started, timeout_s, kept, protocol, scores)
+    session = _Session(job, task, device, recipe, steps, started, timeout_s, kept, protocol, scores, gpus)
     curve = session.curve
 
     def ended(state: Any, message: str = "", test: dict[str, float] | None = None) -> Outcome:
@@ -130,10 +132,11 @@ class _Session:
         checkpoint: Checkpoint | None,
         protocol: Protocol | None,
         scores: Sequence[str],
+        gpus: int,
     ) -> None:
         self.job, self.task, self.device, self.recipe, self.plan = job, task, device, recipe, steps
         self.started, self.timeout_s, self.checkpoint = started, timeout_s, checkpoint
-        self.protocol, self.scores = protocol, scores
+        self.protocol, self.scores, self.gpus = protocol, scores, gpus
         self.curve: list[Report] = []
         self.on_gpu = torch.device(device).type == "cuda"
         self.random_state: list[Tensor] | None = None
@@ -182,6 +185,7 @@ class _Session:
         self.module = module = build(self.job.source).to(self.device)
         optimizer = make_optimizer(module, recipe)
         noise = Noise(module, self.job.seed)
+        network = nn.DataParallel(module, list(range(self.gpus))) if self.gpus > 1 else module
         order = self.job.seed if self.job.order is None else self.job.order
         batches = Batches(part, recipe.batch_size, self.task.augment, order, self.device)
         if saved is None:
@@ -194,7 +198,7 @@ class _Session:
         for step, (inputs, target) in zip(range(done + 1, steps + 1), stream, strict=False):
             noise.begin(step)
             with self._precision():
-                loss = self.criterion.loss(module(*inputs), target, recipe.label_smoothing)
+                loss = self.criterion.loss(network(*inputs), target, recipe.label_smoothing)
             if optimizer is not None and loss.requires_grad:
                 loss.backward()  # type: ignore[no-untyped-call]
                 if recipe.clip is not None:

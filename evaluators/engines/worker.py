@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ class Worker:
 
     Args:
         evaluator: with its data; arrays in it are read-only and shared by all workers of a machine.
-        gpus: share of a GPU; below 1 it is also the share of its memory.
+        gpus: share of a GPU; below 1 it is also the share of its memory. Of several, one candidate has all.
         memory_gb: main memory that candidates may take beyond what the idle process has; None: no limit.
     """
 
@@ -29,6 +30,8 @@ class Worker:
             limit_gpu(gpus)
         if memory_gb is not None and not gpus:
             limit_memory(int(memory_gb * GIB))
+        if gpus > 1 and hasattr(evaluator, "gpus"):
+            evaluator = replace(evaluator, gpus=int(gpus))  # type: ignore[type-var]
         self.step = Step(evaluator, Meter.of_machine(min(gpus, 1.0) or 1.0))
 
     def ready(self) -> str:

@@ -13,7 +13,9 @@ from engine_cases import MemoryStudy, Parabola
 from evaluators.engines import RayEngine
 from evaluators.engines import ray as ray_engine
 from evaluators.engines.worker import Worker
+from evaluators.evaluator import Evaluator
 from nas.errors import ExperimentError, WorkFailed
+from nas.study.candidate import Job
 
 
 @pytest.fixture(scope="module")
@@ -108,3 +110,11 @@ def test_a_cluster_without_room(cluster: Any, monkeypatch: pytest.MonkeyPatch) -
     with pytest.raises(WorkFailed, match=r"Ray found no place for a worker in 1.5 s; resume with smaller ones"):
         RayEngine(workers=1, cpus=64, address="auto").run(study, Parabola())
     assert study.asked == 0
+
+
+def test_a_candidate_has_all_gpus_of_its_worker() -> None:
+    evaluator = Evaluator("digits")
+    assert [Worker(evaluator, gpus, None).step.evaluator.gpus for gpus in (0.0, 1.0, 2.0)] == [1, 1, 2]  # type: ignore[attr-defined]
+    assert Worker(evaluator, 2.0, None).step.evaluator.together.why_alone(Job(0, {}, "", {}, 0, {})) == (  # type: ignore[attr-defined]
+        "its batches are split over several GPUs"
+    )

@@ -8,14 +8,17 @@ import os
 import re
 import weakref
 from collections.abc import Generator
+from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
 from pathlib import Path
+from threading import Barrier
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
+from evaluators.randomness import Noise
 from evaluators.tasks import Task, load_task, task_from_arrays
 from evaluators.tasks.task import Tensors
 from evaluators.training import predict, save_weights, train
@@ -326,3 +329,49 @@ def test_predict_takes_large_inputs_several_outputs_and_restores_the_mode() -> N
     assert torch.equal(one, x)
     assert torch.equal(two, x * 2)
     assert module.training
+
+
+class Split(torch.nn.Module):
+    """As torch's `DataParallel`: a part of every batch in a thread for each device. Here all of them run the one module."""
+
+    asked: list[list[int]]
+
+    def __init__(self, module: torch.nn.Module, devices: list[int]) -> None:
+        super().__init__()
+        self.module, self.n = module, len(devices)
+        self.asked.append(devices)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        with ThreadPoolExecutor(self.n) as pool:
+            return torch.cat(list(pool.map(self.module, x.chunk(self.n))))
+
+
+def test_batches_split_over_several_gpus(task: Task, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[list[int]] = []
+    monkeypatch.setattr(Split, "asked", asked, raising=False)
+    monkeypatch.setattr(torch.nn, "DataParallel", Split)
+    source = model(
+        "self.layers = nn.Sequential(nn.Linear(4, 16), nn.ReLU(), nn.Linear(16, 3))", "return self.layers(x)"
+    )
+    alone, split = (drain(train(job(source), task, gpus=gpus))[1] for gpus in (1, 2))
+    assert asked == [[0, 1]]
+    for mine, other in zip(split.curve, alone.curve, strict=True):
+        assert mine.metrics["train_loss"] == pytest.approx(other.metrics["train_loss"], rel=1e-4)
+
+
+def test_dropout_draws_the_same_whichever_thread_comes_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    layers = torch.nn.Sequential(torch.nn.Dropout(0.5), torch.nn.Dropout(0.5))
+    noise, x = Noise(layers, 3), torch.ones(64, 8)
+    noise.begin(1)
+    expected = layers(x)
+    all_there = Barrier(4)
+
+    def one(_: int) -> torch.Tensor:
+        all_there.wait()
+        found: torch.Tensor = layers(x)
+        return found
+
+    for _ in range(20):
+        noise.begin(1)
+        with ThreadPoolExecutor(4) as pool:
+            assert all(torch.equal(found, expected) for found in pool.map(one, range(4)))
