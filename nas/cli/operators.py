@@ -85,6 +85,7 @@ def described(operator: Operator) -> dict[str, Any]:
         "tensors": {"fewest": fewest, "most": most},
         "arguments": {argument.name: _argument(argument) for argument in operator.arguments},
         "count": operator.count,
+        "cohort_rule": bool(operator.cohort),
     }
     if operator.example:
         graph, counted = _example(operator)
@@ -179,6 +180,8 @@ def _facts(operator: Operator, quote: str = "") -> dict[str, str]:
         active = f" ({counted.active_params:,} active)" if counted.active_params != counted.params else ""
         buffers = f", {counted.buffers:,} numbers in buffers" if counted.buffers else ""
         facts["its cost"] = f"{counted.params:,} parameters{active}{buffers}, {counted.macs:,} MACs"
+    if not operator.cohort:
+        facts["together"] = "no rule trains those of several candidates as one; each runs its own layer"
     if operator.source:
         facts["source"] = operator.source
     return facts

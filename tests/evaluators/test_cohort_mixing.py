@@ -129,6 +129,7 @@ _OTHER_AXES = [
     ("scale", "scale(x, axes=[tokens, channels], frozen=True)", _SEQUENCE),
     ("bias", "bias(x, axes=[height, channels])", _IMAGE),
     ("contract", "contract(x, y, [tokens, channels])", _SEQUENCE),
+    ("unpatchify", "unpatchify(x, 3)", ("tokens=4, channels=6",)),
     ("roll", "roll(x, -1)", _SEQUENCE),
     ("roll", "roll(x, 8, axis=height)", _IMAGE),
     ("flip", "flip(x)", _SEQUENCE),
@@ -160,37 +161,47 @@ def test_every_rule_gives_torchs_values_and_gradients(
 
     monkeypatch.setattr(program, "island", only_for_others)
     for sizes in ([(1, 1), (1, 2), (1, 1)], [(1, 1), (2, 1), (1, 2)]):
-        made = [_graph(operator, first, last, tied) for first, last in sizes]
-        cohort = Cohort(
-            [Member(graph, module_of(graph, i), Recipe(), i) for i, graph in enumerate(made)],
-            CrossEntropy(CLASSES),
-            torch.zeros(BATCH, dtype=torch.int64),
-            torch.zeros((), dtype=torch.float64),
-        )
-        x, y = batches()[0]
-        with torch.no_grad():
-            for _, value in cohort.training.inputs:
-                value.tensor.copy_(x)
+        _compare([_graph(operator, first, last, tied) for first, last in sizes])
+
+
+def test_one_channel_needs_no_axis() -> None:
+    """An image of one channel comes back from its patches without the axis."""
+    operator = replace(TABLE["unpatchify"], example="unpatchify(x, 2, into=[features])", on=("tokens=4, channels=2",))
+    _compare([_graph(operator, 1, 1, tied=False)] * 3)
+
+
+def _compare(made: list[Graph]) -> None:
+    """Values and gradients of a cohort of these with those of torch."""
+    cohort = Cohort(
+        [Member(graph, module_of(graph, i), Recipe(), i) for i, graph in enumerate(made)],
+        CrossEntropy(CLASSES),
+        torch.zeros(BATCH, dtype=torch.int64),
+        torch.zeros((), dtype=torch.float64),
+    )
+    x, y = batches()[0]
+    with torch.no_grad():
+        for _, value in cohort.training.inputs:
+            value.tensor.copy_(x)
+        for losses in cohort.losses.values():
+            losses.target.copy_(y)
+        for _ in range(2):  # nothing of the first pass is left in the second
+            cohort.training.forward()
             for losses in cohort.losses.values():
-                losses.target.copy_(y)
-            for _ in range(2):  # nothing of the first pass is left in the second
-                cohort.training.forward()
-                for losses in cohort.losses.values():
-                    losses.step()
-                cohort.training.backward()
-        for place, member in enumerate(cohort.members):
-            result = member.module(x)
-            CrossEntropy(CLASSES).loss(result, y).backward()  # type: ignore[no-untyped-call]
-            _assert_close(cohort.training.outputs.parts[place], result.detach())
-            found = {
-                slot.names[at]: slot.gradients[at]
-                for slot in cohort.weights.slots()
-                for at, owner in enumerate(slot.members)
-                if slot.learns and owner == place
-            }
-            for weight, parameter in member.module.named_parameters():
-                if parameter.grad is not None:
-                    _assert_close(found[weight], parameter.grad)
+                losses.step()
+            cohort.training.backward()
+    for place, member in enumerate(cohort.members):
+        result = member.module(x)
+        CrossEntropy(CLASSES).loss(result, y).backward()  # type: ignore[no-untyped-call]
+        _assert_close(cohort.training.outputs.parts[place], result.detach())
+        found = {
+            slot.names[at]: slot.gradients[at]
+            for slot in cohort.weights.slots()
+            for at, owner in enumerate(slot.members)
+            if slot.learns and owner == place
+        }
+        for weight, parameter in member.module.named_parameters():
+            if parameter.grad is not None:
+                _assert_close(found[weight], parameter.grad)
 
 
 def _assert_close(found: Tensor, wanted: Tensor) -> None:

@@ -153,6 +153,18 @@ def _patchify(x: Tensor, y: Tensor, types: Types, node: Node) -> tuple[Tensor, T
     return (x.transpose(2, 3), y) if len(grid) == 2 else (x, y)
 
 
+def _unpatchify(x: Tensor, y: Tensor, types: Types, node: Node) -> tuple[Tensor, Tensor]:
+    tokens = types[0].axes[0]
+    grid = [axis.size for axis in tokens.factors or (tokens,)]
+    sides = [size // count for size, count in zip(y.shape[1:], grid, strict=False)]
+    if y.ndim == 1 + len(grid):  # one channel, which has no axis
+        y = y.unsqueeze(-1)
+    x = torch.unflatten(torch.unflatten(x, 1, grid), -1, (*sides, y.shape[-1]))
+    for i, pair in reversed(list(enumerate(zip(grid, sides, strict=True), start=1))):
+        y = torch.unflatten(y, i, pair)
+    return (x, y.transpose(2, 3)) if len(grid) == 2 else (x, y)
+
+
 _MOVES = {
     "identity": _Move(_same, lambda types, node: True),
     "rename": _Move(_same, lambda types, node: True),
@@ -166,4 +178,5 @@ _MOVES = {
     ),
     "split_axis": _Move(_split, _aside),
     "patchify": _Move(_patchify, lambda types, node: False),
+    "unpatchify": _Move(_unpatchify, lambda types, node: False),
 }

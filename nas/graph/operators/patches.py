@@ -164,6 +164,7 @@ register(
 register(
     Operator(
         name="unpatchify",
+        cohort="evaluators.cohorts.rules.moves:move",
         equation="y = x of z = patchify(x, size)",
         example="unpatchify(x, 4)",
         doc=(
