@@ -20,6 +20,7 @@ from evaluators.engines import Engine, Inline, Processes, RayEngine
 from evaluators.engines import ray as ray_engine
 from evaluators.evaluator import Evaluator
 from evaluators.tasks import Task
+from evaluators.training import measure as metrics
 from nas.graph.operators import table
 from nas.space import load_space
 from nas.study.candidate import Job, Outcome, Report
@@ -247,6 +248,29 @@ def test_who_raises_in_the_middle_of_a_step_fails_alone(task: Task, tmp_path: Pa
         assert study.told[number].state == ("crashed" if number == worn else "complete")
     assert "worn out" in study.told[worn].message
     same_outcomes(study.told, one_by_one(jobs, task).told)
+
+
+def test_who_fails_in_the_last_measurement_takes_nobody_along(
+    task: Task, joined: list[list[int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The cohort is given up, and its candidates train alone: their time is lost, and no result."""
+    jobs, measured = make_jobs(3), []
+    expected = one_by_one(jobs, task)
+    joined.clear()
+
+    def measure(*given: Any) -> Any:
+        measured.append(len(measured))
+        if len(measured) == 2:
+            raise RuntimeError("no measurement")
+        return metrics(*given)
+
+    monkeypatch.setattr("evaluators.cohorts.crew.measure", measure)
+    study = given(jobs)
+    Inline(batch=3).run(study, Evaluator(task, device="cpu"))
+    assert joined == [[0, 1, 2]]
+    assert measured == [0, 1]
+    assert len(study.reports) == len(set(study.reports)), "a report of the cohort was made again"
+    same_outcomes(study.told, expected.told)
 
 
 @dataclass(frozen=True)
