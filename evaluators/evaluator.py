@@ -174,6 +174,12 @@ class Together:
             return "its batches are split over several GPUs"
         return why_alone(job, self.task, chosen_device(self.evaluator.device))
 
+    def own_layers(self, job: Job) -> list[str]:
+        """The operators of a job that can join which run as its own layers."""
+        from evaluators.cohorts.eligibility import own_layers
+
+        return own_layers(job.graph) if job.graph is not None else []
+
     def size(self, job: Job) -> int:
         """The batch size, which those of one cohort share.
 

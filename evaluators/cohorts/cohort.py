@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
@@ -21,9 +20,6 @@ from evaluators.cohorts.weights import Named, Weights, named
 from evaluators.recipe import Recipe
 from evaluators.tasks.criteria import Criterion
 from nas.graph.graph import Graph
-
-log = logging.getLogger(__name__)
-_said: set[str] = set()  # operators that the log has named
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,9 +68,6 @@ class Cohort:
         self.weights = Weights(self.joints, self.named, like)
         self.clock = Clock([one.seed for one in self.members], [one.steps for one in self.members])
         self.training = Program(blocks, self.weights, self.batch, self.clock, training=True, like=like)
-        for name in sorted(self.training.islands - _said):
-            _said.add(name)
-            log.info("`%s` has no rule for cohorts; each candidate runs its own layer there", name)
         self._evaluations: dict[tuple[int, int], Program] = {}
         self.optimizer = Steps(self.weights, [one.recipe for one in self.members], self.streams)
         for place, (member, own) in enumerate(zip(self.members, self.named, strict=True)):

@@ -47,7 +47,7 @@ def why_alone(job: Job, task: Task, device: str) -> str:
     ]
     if noisy:
         return f"`{noisy[0]}` may draw numbers of its own"
-    islands = [node.op for node in graph.nodes if node.op != "input" and not TABLE[node.op].cohort]
+    islands = own_layers(graph)
     if len(islands) > ISLANDS * len(graph.nodes):
         return f"more than a tenth of its operators, such as `{islands[0]}`, have no rule for cohorts"
     recipe = check_recipe(job.recipe)
@@ -59,3 +59,8 @@ def why_alone(job: Job, task: Task, device: str) -> str:
                for node in graph.nodes if node.op in TABLE):  # fmt: skip
         return "it has no weights"
     return ""
+
+
+def own_layers(graph: Graph) -> list[str]:
+    """The operators of the nodes that no rule serves: in a cohort each candidate runs its own layers there."""
+    return [node.op for node in graph.nodes if node.op != "input" and not TABLE[node.op].cohort]

@@ -149,7 +149,6 @@ class Step:
         self._answers: dict[tuple[int, int], bool] = {}  # who went on at which rung, for those that must begin again
         self._crews: dict[int, Any] = {}  # by batch size
         self._alone_now: set[int] = set()  # who cannot be in a cohort, or whose cohort failed
-        self._reasons: set[str] = set()  # that the log has
 
     def start(self, jobs: Sequence[Job]) -> Message:
         """Begin with `jobs`; the first message.
@@ -222,11 +221,8 @@ class Step:
         by_size: dict[int, list[tuple[int, Job]]] = {}
         waiting, self._jobs = self._jobs, deque()
         for place, job in waiting:
-            if place not in self._alone_now and (reason := together.why_alone(job)):
+            if place not in self._alone_now and together.why_alone(job):
                 self._alone_now.add(place)
-                if reason not in self._reasons and len(waiting) > 1:
-                    self._reasons.add(reason)
-                    log.info("candidate %d trains alone, and so do others like it: %s", job.number, reason)
             if place in self._alone_now:
                 self._jobs.append((place, job))
             else:

@@ -13,6 +13,7 @@ from typing import Any
 
 from evaluators.engines.backend import Backend, CannotStart, WorkerFailed, WorkerLost, WorkerStarved
 from evaluators.engines.engine import AskTell, Evaluates, Observer, longest_s, room
+from evaluators.engines.notices import Notices
 from nas.errors import WorkFailed
 from nas.study.candidate import Job, Outcome, Report, State
 
@@ -87,11 +88,13 @@ class Fleet:
         self.flying: dict[Any, Seat] = {}
         self.longest: float | None = None
         self.told = 0
+        self.notices = Notices(None)
 
     def fly(self, evaluator: Evaluates) -> None:
         """Ask, evaluate and tell until the study has nothing left and nothing is in flight."""
         self.backend.place(evaluator)
         self.longest = longest_s(evaluator)
+        self.notices = Notices(getattr(evaluator, "together", None))
         waiting_since = time.monotonic()
         try:
             for seat in self.seats:
@@ -223,7 +226,9 @@ class Fleet:
             if new:
                 self.observer.started(flight.candidate, seat.number)
         seat.taken += len(flights)
-        return [flight.job for flight in flights]
+        jobs = [flight.job for flight in flights]
+        self.notices.of(jobs)
+        return jobs
 
     def _await(self, seat: Seat, reference: Any) -> None:
         self.flying[reference] = seat

@@ -22,6 +22,7 @@ from evaluators.engines.engine import (
     require_batch,
     room,
 )
+from evaluators.engines.notices import Notices
 from evaluators.failure import OutOfTime
 from nas.study.candidate import Outcome, Report
 
@@ -48,6 +49,7 @@ class Inline:
         """
         watcher = observer or Silent()
         step, longest = Step(evaluator), longest_s(evaluator)
+        notices = Notices(getattr(evaluator, "together", None))
         told = 0
         try:
             while asked := self._asked(study, room(self.batch, told, 1)):
@@ -55,7 +57,9 @@ class Inline:
                 taken = len(flying)
                 for candidate in asked:
                     watcher.started(candidate, 0)
-                message = partial(step.start, [study.job(candidate) for candidate in asked])
+                jobs = [study.job(candidate) for candidate in asked]
+                notices.of(jobs)
+                message = partial(step.start, jobs)
                 while flying:
                     limit = None if longest is None else longest * len(flying)
                     place, got = _heard(message, step, limit, min(flying))
@@ -74,7 +78,9 @@ class Inline:
                         watcher.started(candidate, 0)
                     flying.update(enumerate(more, start=taken))
                     taken += len(more)
-                    message = partial(step.advance, True, [study.job(candidate) for candidate in more])
+                    jobs = [study.job(candidate) for candidate in more]
+                    notices.of(jobs)
+                    message = partial(step.advance, True, jobs)
         finally:
             step.close()
 

@@ -15,6 +15,7 @@ from nas.experiment.environment import FILE as ENVIRONMENT
 from nas.experiment.environment import write_environment
 from nas.experiment.interruption import resumable
 from nas.experiment.limits import LIMITS, Limited, check_gpu_hours, gpus_per_worker
+from nas.experiment.logbook import LOG, logbook
 from nas.experiment.logs import logged
 from nas.experiment.prepare import Prepared, located, prepare, reopen, try_out
 from nas.experiment.scoring import statistics_of
@@ -43,6 +44,7 @@ _OWN = (
     CHECKPOINTS,
     JOURNAL,
     LINEAGE,
+    LOG,
     f"{JOURNAL}.lock",
     "study.json",
     "lock",
@@ -266,7 +268,7 @@ def _run(
     driven = Limited(study, experiment, gpus_per_worker(prepared.engine, experiment.device))
     if watching is not None:
         watching.began(study.settings.trials, study.n_finished, study.record)
-    with resumable(f"nas resume {directory}"):
+    with resumable(f"nas resume {directory}"), logbook(directory):
         prepared.engine.run(driven, evaluator, watching)
         while driven.inherits():
             prepared.engine.run(driven, evaluator, watching)

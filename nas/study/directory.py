@@ -4,6 +4,7 @@ study.json        settings, written once (only `trials` may change later)
 space.yaml        the space as it was read, and beside it the Python files that define its operators
 experiment.yaml   the experiment as it was read, where there was a file
 journal.log       the durable record, unless the settings name another storage
+search.log        what the search had to say beside its record, if anything
 lineage.json      which results came from an earlier study, where any did
 lock              held by the driver, with its process id
 """

@@ -339,7 +339,7 @@ def test_why_candidates_train_alone_is_said_once(
     own = [replace(jobs[worn], number=number, budget={"epochs": 1}, rungs=()) for number in range(2)]
     bare = [replace(job, number=2 + number, graph=None) for number, job in enumerate(make_jobs(2))]
     study = given([*own, *bare])
-    with caplog.at_level(logging.INFO, "evaluators.engines.engine"):
+    with caplog.at_level(logging.INFO, "evaluators.engines.notices"):
         Inline(batch=BATCH).run(study, Evaluator(task, device="cpu"))
     assert caplog.messages == [
         "candidate 0 trains alone, and so do others like it: `fragile` may draw numbers of its own",
