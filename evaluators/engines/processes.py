@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import multiprocessing
 import os
 import pickle
@@ -23,6 +24,7 @@ from nas.errors import ExperimentError, NasError
 from nas.study.candidate import Job
 
 NODE = "this machine"
+PR_SET_PDEATHSIG = 1  # of prctl(2)
 
 
 @dataclass(frozen=True)
@@ -57,8 +59,8 @@ class Processes:
             WorkFailed: the workers cannot start.
             NasError: of the study or the evaluator; candidates' failures are told, not raised.
         """
-        device = chosen_device(getattr(evaluator, "device", "cpu"))
-        if device != "cpu":
+        wanted = getattr(evaluator, "device", "cpu")
+        if wanted != "cpu" and (device := chosen_device(wanted)) != "cpu":
             raise ExperimentError(
                 f"engine: `processes` trains on cores, and the device here is `{device}`; take `engine: {{name: ray, "
                 "gpus: 1}`, or say `device: cpu`"
@@ -107,7 +109,7 @@ class LocalBackend:
     def hire(self) -> Hired:
         here, there = self.context.Pipe()
         others = [one.connection for one in self.workers] if self.forks else []
-        arguments = (there, [here, *others] if self.forks else [], self.evaluator, self.memory_gb)
+        arguments = (os.getpid(), there, [here, *others] if self.forks else [], self.evaluator, self.memory_gb)
         process = self.context.Process(target=_work, args=arguments, daemon=True)
         with warnings.catch_warnings():
             warnings.simplefilter(
@@ -184,8 +186,15 @@ class Failure:
     error: BaseException
 
 
-def _work(connection: Connection, others: Sequence[Connection], evaluator: Any, memory_gb: float | None) -> None:
-    """A worker's life: it answers until its driver is gone."""
+def _work(
+    driver: int, connection: Connection, others: Sequence[Connection], evaluator: Any, memory_gb: float | None
+) -> None:
+    """A worker's life: it answers until its driver is gone.
+
+    Args:
+        driver: its process. others: this side's copies of the driver's ends of connections.
+    """
+    _end_with(driver)
     for other in others:
         other.close()  # or nobody would see the end of the driver
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the driver's to hear, and to end this
@@ -217,6 +226,15 @@ def _send(connection: Connection, answer: Answer | Failure) -> None:
         raise
     except Exception as error:  # what it holds cannot be pickled
         connection.send(Failure(TypeError(str(error))))
+
+
+def _end_with(driver: int) -> None:
+    """On Linux be killed when the driver ends, in the middle of a training too: a fork holds the lock of the search as well."""
+    if sys.platform != "linux":
+        return
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != driver:
+        os._exit(1)
 
 
 def _settle() -> None:

@@ -117,9 +117,10 @@ def test_ten_kills_change_nothing(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_with_two_workers_none_is_lost_and_none_counted_twice(tmp_path: Path) -> None:
+@pytest.mark.parametrize("engine", ["processes", "ray"])
+def test_with_two_workers_none_is_lost_and_none_counted_twice(tmp_path: Path, engine: str) -> None:
     log = tmp_path / "log"
-    file = experiment(tmp_path, "{name: ray, workers: 2}", pause=0.03, trials=60, log=log)
+    file = experiment(tmp_path, f"{{name: {engine}, workers: 2}}", pause=0.03, trials=60, log=log)
     struck = kill_until_done(file, tmp_path / "killed", kills=3, longest_s=0.5)
     assert struck >= 2
     killed = trials_of(tmp_path / "killed")
@@ -133,7 +134,7 @@ def test_with_two_workers_none_is_lost_and_none_counted_twice(tmp_path: Path) ->
 
 @pytest.mark.slow
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.parametrize("engine", ["inline", "{name: ray, workers: 2}"])
+@pytest.mark.parametrize("engine", ["inline", "{name: processes, workers: 2}", "{name: ray, workers: 2}"])
 def test_an_interrupt_says_how_to_go_on(tmp_path: Path, engine: str, stop: signal.Signals) -> None:
     file, directory = experiment(tmp_path, engine, pause=0.1, trials=100), tmp_path / "run"
     process = subprocess.Popen(
