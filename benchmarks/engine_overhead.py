@@ -1,10 +1,10 @@
-"""What an engine costs per candidate, against Ray Tune on the same sleeping function in the same run.
+"""What our engines cost per candidate, against Ray Tune on the same sleeping function in the same run.
 
     python benchmarks/engine_overhead.py [--candidates 200] [--seconds 1] [--workers 2] [--trials 5000]
         [--parts instant,sleeping,tune] [--json]
 
 Sleeping: candidates that do nothing for some seconds, on all workers, on one, and by Ray Tune; the ideal is
-candidates · seconds / workers. Ours counts from when all workers are up; the start is reported apart. Ray Tune starts a
+candidates · seconds / workers. Ours count from when all workers are up; the start is reported apart. Ray Tune starts a
 process for every trial and has no such moment: its time is that of `fit`. Instant: an evaluator that reports and returns at
 once, so that what is left is the engine and the storage; the sampler's time and that of generating source are apart. Of
 the second fifth and of the last one the driver's processor time is told, which a busy machine does not stretch: whatever
@@ -25,7 +25,7 @@ from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from evaluators.engines import Engine, Inline, RayEngine, Silent
+from evaluators.engines import Engine, Inline, Processes, RayEngine, Silent
 from evaluators.engines import ray as ray_engine
 from nas.space import load_space
 from nas.study.candidate import Job, Outcome, Report
@@ -102,9 +102,9 @@ def search(engine: Engine, evaluator: Sleeping, trials: int) -> Watched:
     return watched
 
 
-def sleeping(workers: int, candidates: int, seconds: float) -> dict[str, float]:
+def sleeping(engine: Processes | RayEngine, candidates: int, seconds: float) -> dict[str, float]:
     """From the moment at which every worker has begun; what was slept before it is not in the ideal."""
-    watched = search(RayEngine(workers=workers), Sleeping(seconds), candidates)
+    workers, watched = engine.workers, search(engine, Sleeping(seconds), candidates)
     up = max(watched.first.values())
     left = [number for number, end in watched.ends.items() if end > up]
     to_sleep = sum(seconds - max(up - watched.starts[number], 0.0) for number in left)
@@ -172,15 +172,19 @@ def main() -> None:
     rows: dict[str, dict[str, float]] = {}
     if "instant" in parts:
         rows["instant, inline"] = instant(Inline(), arguments.trials)
+        rows[f"instant, processes, {workers} workers"] = instant(Processes(workers=workers), arguments.trials)
+    if "sleeping" in parts:
+        rows[f"sleeping, processes, {workers} workers"] = sleeping(Processes(workers=workers), n, seconds)
     with ray_engine._cluster(RayEngine(workers=workers)):
         if "instant" in parts:
             rows[f"instant, ray, {workers} workers"] = instant(RayEngine(workers=workers), arguments.trials)
             in_fours = RayEngine(workers=workers, batch=4)
             rows[f"instant, ray, {workers} workers, batch 4"] = instant(in_fours, arguments.trials)
         if "sleeping" in parts:
-            many, one = sleeping(workers, n, seconds), sleeping(1, max(n // workers, 1), seconds)
+            many = sleeping(RayEngine(workers=workers), n, seconds)
+            one = sleeping(RayEngine(workers=1), max(n // workers, 1), seconds)
             speedup = (many["ideal_s"] * workers / many["took_s"]) / (one["ideal_s"] / one["took_s"])
-            rows |= {f"sleeping, {workers} workers": many, "sleeping, 1 worker": one}
+            rows |= {f"sleeping, ray, {workers} workers": many, "sleeping, ray, 1 worker": one}
             rows[f"{workers} workers against one"] = {"times_as_fast": round(speedup, 3)}
         if "tune" in parts:
             rows[f"sleeping, Ray Tune, {workers} at a time"] = tune(workers, n, seconds)
