@@ -110,11 +110,10 @@ class LocalBackend:
         here, there = self.context.Pipe()
         others = [one.connection for one in self.workers] if self.forks else []
         arguments = (os.getpid(), there, [here, *others] if self.forks else [], self.evaluator, self.memory_gb)
-        process = self.context.Process(target=_work, args=arguments, daemon=True)
+        process = self.context.Process(target=_work, args=arguments)
         with warnings.catch_warnings():
-            warnings.simplefilter(
-                "ignore", DeprecationWarning
-            )  # of a fork beside threads; the child uses none of theirs
+            # Of a fork beside threads: the child uses none of theirs.
+            warnings.simplefilter("ignore", DeprecationWarning)
             process.start()
         there.close()
         worker = Hired(process, here)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +22,7 @@ from evaluators.engines.fleet import Fleet
 from evaluators.engines.processes import LocalBackend
 from evaluators.evaluator import Evaluator
 from nas.errors import ExperimentError, TaskError, WorkFailed
-from nas.study.candidate import Job
+from nas.study.candidate import Job, Outcome, Report
 
 ROOT = Path(__file__).parents[2]
 
@@ -232,6 +234,24 @@ def test_without_forks_workers_are_started_anew(monkeypatch: pytest.MonkeyPatch)
     Fleet(backend, 2, 1, study, Silent()).fly(Parabola(pause=0.2))
     assert {number: outcome.state for number, outcome in study.told.items() if number == 5} == {5: "stopped"}
     assert len({outcome.metrics["process"] for outcome in study.told.values()} - {os.getpid()}) == 2
+
+
+@dataclass(frozen=True)
+class WithHelpers:
+    """An evaluator that starts processes of its own, as a loader of data does."""
+
+    def evaluate(self, job: Job) -> Generator[Report, bool | None, Outcome]:
+        helper = multiprocessing.get_context("fork").Process(target=time.sleep, args=(0.01,))
+        helper.start()
+        helper.join()
+        yield Report(1, {"value": float(helper.exitcode or 0)})
+        return Outcome("complete", {"value": 0.0})
+
+
+def test_workers_may_start_processes_of_their_own() -> None:
+    study = MemoryStudy(3)
+    Processes(workers=2).run(study, WithHelpers())
+    assert {outcome.state for outcome in study.told.values()} == {"complete"}, study.told
 
 
 class Unbuildable:
