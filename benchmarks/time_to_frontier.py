@@ -392,7 +392,9 @@ def draw(runs: Sequence[Run], path: Path) -> None:
                 at, np.mean([run.volumes for run in some], 0), style, label=label, lw=2.5 if arm == OURS else 1.3
             )
         panel.set(xscale="log", xlabel="seconds (the ladder's first steps have one core, the others two)", title=task)
-        panel.xaxis.set_major_formatter("{x:g}")
+        panel.set_xticks([2, 5, 10, 20, 50, 100], labels=["2", "5", "10", "20", "50", "100"])
+        panel.minorticks_off()
+        panel.set(xlim=(2, 1.1 * max(at)), ylim=(0.65 * max(max(run.volumes) for run in runs if run.task == task), None))
     axes[0][0].set_ylabel("confirmed hypervolume, share of the box")
     axes[0][-1].legend(fontsize=8, loc="lower right")
     figure.savefig(path)
