@@ -394,7 +394,9 @@ def draw(runs: Sequence[Run], path: Path) -> None:
         panel.set(xscale="log", xlabel="seconds (the ladder's first steps have one core, the others two)", title=task)
         panel.set_xticks([2, 5, 10, 20, 50, 100], labels=["2", "5", "10", "20", "50", "100"])
         panel.minorticks_off()
-        panel.set(xlim=(2, 1.1 * max(at)), ylim=(0.65 * max(max(run.volumes) for run in runs if run.task == task), None))
+        panel.set(
+            xlim=(2, 1.1 * max(at)), ylim=(0.65 * max(max(run.volumes) for run in runs if run.task == task), None)
+        )
     axes[0][0].set_ylabel("confirmed hypervolume, share of the box")
     axes[0][-1].legend(fontsize=8, loc="lower right")
     figure.savefig(path)

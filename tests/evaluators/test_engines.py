@@ -131,7 +131,7 @@ def test_batches_grow_with_the_results(engine: Engine, workers: int) -> None:
     assert sorted(study.told) == list(range(200))
     assert all(flying <= workers + told / 4 for told, flying in study.seen)
     assert max(flying for told, flying in study.seen if told < 4) <= workers
-    assert max(flying for _, flying in study.seen) == 16 * workers
+    assert 12 * workers <= max(flying for _, flying in study.seen) <= 16 * workers
 
 
 @pytest.mark.parametrize(
