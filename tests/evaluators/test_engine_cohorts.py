@@ -286,6 +286,9 @@ class Stuck:
     def why_alone(self, job: Job) -> str:
         return ""
 
+    def own_layers(self, job: Job) -> list[str]:
+        return []
+
     def size(self, job: Job) -> int:
         return 128
 

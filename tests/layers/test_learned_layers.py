@@ -124,6 +124,9 @@ def test_experts_that_nobody_chooses_get_no_gradient() -> None:
 def test_tables_start_with_the_deviation_asked_for() -> None:
     assert FieldEmbedding(4, 50, 20).weight.std().item() == pytest.approx(1, rel=0.05)
     assert FieldEmbedding(4, 50, 20, std=1e-4).weight.std().item() == pytest.approx(1e-4, rel=0.05)
+    layer = FieldEmbedding(1, 5, 2)
+    odd = torch.tensor([[-3.0, 0.4, 7.0, math.inf, -math.inf, math.nan]])
+    torch.testing.assert_close(layer(odd), layer(torch.tensor([[0.0, 0, 4, 4, 0, 0]])))
     assert repr(FieldEmbedding(4, 50, 20)) == "FieldEmbedding((4, 50, 20))"
     assert repr(TopK(3)) == "TopK(k=3)"
 
