@@ -10,6 +10,7 @@ from typing import Any
 
 from evaluators.energy import Meter
 from evaluators.engines.engine import Evaluates, Message, Step
+from evaluators.evaluator import Evaluator
 from nas.study.candidate import Job
 
 GIB = 2**30
@@ -30,8 +31,8 @@ class Worker:
             limit_gpu(gpus)
         if memory_gb is not None and not gpus:
             limit_memory(int(memory_gb * GIB))
-        if gpus > 1 and hasattr(evaluator, "gpus"):
-            evaluator = replace(evaluator, gpus=int(gpus))  # type: ignore[type-var]
+        if gpus > 1 and isinstance(evaluator, Evaluator):
+            evaluator = replace(evaluator, gpus=int(gpus))
         self.step = Step(evaluator, Meter.of_machine(min(gpus, 1.0) or 1.0))
 
     def ready(self) -> str:

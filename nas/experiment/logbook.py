@@ -4,11 +4,22 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 LOG = "search.log"
 _LOGGERS = ("nas", "evaluators")
+
+
+class _Dispensable(logging.FileHandler):
+    """A log that cannot be written is done without: of a full disk the record itself speaks."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        with suppress(OSError):
+            super().emit(record)
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802
+        """Nothing."""
 
 
 @contextmanager
@@ -17,7 +28,7 @@ def logbook(directory: Path) -> Iterator[None]:
 
     Warnings go where they went before, too.
     """
-    file = logging.FileHandler(directory / LOG, encoding="utf-8", delay=True)
+    file = _Dispensable(directory / LOG, encoding="utf-8", delay=True)
     file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     handlers: list[logging.Handler] = [file]
     if not logging.root.handlers and logging.lastResort is not None:

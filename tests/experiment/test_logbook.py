@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 import nas
+from nas.experiment.logbook import logbook
 from nas.space import space_from_text
 
 SPACE = """\
@@ -53,3 +54,10 @@ def test_who_trains_alone_is_said_once_and_why(tmp_path: Path, engine: dict[str,
         assert said[0] == "`prelu` has no rule for cohorts; each candidate runs its own layer there"
         assert len(said) == 1
     assert (logger.level, logger.handlers) == before
+
+
+def test_a_log_that_cannot_be_written_ends_no_search(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "search.log").mkdir()
+    with logbook(tmp_path):
+        logging.getLogger("evaluators.engines.notices").info("nobody reads this")
+    assert capsys.readouterr().err == ""
