@@ -32,6 +32,7 @@ ASSUMED_SIZE = 64  # of an axis that neither a task nor the file's `sizes` gives
 MAX_DRAWS = 20_000  # without one that is accepted
 MUTATIONS = 20  # tries to change something
 MAX_STEPS = 600_000  # of all these draws together
+N_REPEATED = 100  # times that each set of decisions is drawn and refused, on average, before no new one is waited for
 
 Genotype = Mapping[str, Value]
 
@@ -223,6 +224,7 @@ class Space:
         reasons: Counter[str] = Counter()
         steps = 0
         domains: Mapping[str, Domain] = {}
+        different: set[str] = set()
         for draws in range(1, attempts + 1):
             try:
                 return self.build(decider())
@@ -230,7 +232,9 @@ class Space:
                 reasons[rejected.rule] += 1
                 steps += rejected.steps
                 domains = rejected.domains
-                if not rejected.genotype or steps > MAX_STEPS:  # nothing was drawn, so nothing will change; or enough
+                different.add(repr(rejected.genotype))
+                nothing_new = not rejected.genotype or draws >= N_REPEATED * len(different)
+                if nothing_new or steps > MAX_STEPS:
                     attempts = draws
                     break
         listed = "\n".join(f"  {count / attempts:7.1%}  {rule}" for rule, count in reasons.most_common(5))

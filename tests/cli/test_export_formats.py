@@ -23,6 +23,7 @@ def names(folder: Path) -> list[str]:
     return sorted(one.name for one in folder.iterdir() if one.name.startswith("model"))
 
 
+@pytest.mark.slow
 def test_the_command_says_how_far_each_file_is(home: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert main(["export", "run", "--knee", "-o", "model.py", *FLAGS]) == 0
     shown = capfd.readouterr()

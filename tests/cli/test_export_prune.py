@@ -71,6 +71,7 @@ def test_what_stays_whole_measures_as_on_record(found: Search) -> None:
     assert pruned.params[0] == pruned.params[1] == found.trial(0).costs["params"]
 
 
+@pytest.mark.slow
 def test_the_command_says_what_it_costs(found: Search, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     command = ["export", str(found.directory), "--trial", "0", "--prune", "0.05", "-o", str(tmp_path / "model.py")]
     assert main(command) == 0

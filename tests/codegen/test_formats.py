@@ -106,7 +106,7 @@ def test_a_model_without_weights(tmp_path: Path) -> None:
     assert [one.format for one in done.formats] == list(EVERY)
 
 
-@pytest.mark.parametrize("seed", [pytest.param(i, marks=pytest.mark.slow) if i > 1 else i for i in range(8)])
+@pytest.mark.parametrize("seed", [pytest.param(i, marks=pytest.mark.slow) if i > 0 else i for i in range(8)])
 def test_random_programs_in_every_format(tmp_path: Path, seed: int) -> None:
     graph = simplify(random_program(seed))
     done = export(
@@ -156,6 +156,7 @@ def test_a_declared_refusal_names_the_operator_and_its_places(tmp_path: Path, mo
     assert (str(again), again.exported.params) == (str(caught.value), caught.value.exported.params)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("looping")
 def test_an_operator_that_declared_nothing_is_found(tmp_path: Path) -> None:
     graph = chain("relu", "loops")

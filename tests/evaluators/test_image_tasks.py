@@ -23,6 +23,7 @@ def test_halving_is_the_bicubic_filter_of_torch_clamped() -> None:
     assert halved(np.ones((1, 8, 8, 1))) == pytest.approx(np.ones((1, 4, 4, 1)), abs=1e-12)
 
 
+@pytest.mark.slow
 def test_super_resolution_is_from_half_the_pixels_of_the_same_image() -> None:
     task = load_task("mnist5k/super-resolution")
     assert task.inputs == ((14, 14, 1),)

@@ -26,6 +26,7 @@ def test_hops_by_definition() -> None:
     np.testing.assert_allclose(hops(x, 4, 3), by_definition(x, 4, 3), atol=1e-12)
 
 
+@pytest.mark.slow
 def test_many_samples_are_taken_in_blocks() -> None:
     x = np.random.default_rng(0).normal(size=(1100, 3))
     np.testing.assert_allclose(hops(x, 2, 4), by_definition(x, 2, 4), atol=1e-12)

@@ -112,6 +112,7 @@ def test_it_travels_light_and_trains_alone(tmp_path: Path) -> None:
     assert why_alone(job_for(task), task, "cpu") == "its data are read from files while it trains"
 
 
+@pytest.mark.slow
 def test_memory_does_not_hold_the_data(tmp_path: Path) -> None:
     """256 MiB of bytes, which would be 1 GiB of numbers."""
     folder = tmp_path / "d"

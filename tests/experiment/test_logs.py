@@ -65,6 +65,7 @@ def test_the_command_writes_for_tensorboard(home: Path, capsys: pytest.CaptureFi
     assert scalars(home / "tb" / "candidate-0002"), "a resumed search goes on with its logs"
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")  # MLflow warns of its own parts
 def test_a_search_in_mlflow(home: Path) -> None:
     mlflow = pytest.importorskip("mlflow")

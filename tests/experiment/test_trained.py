@@ -72,6 +72,7 @@ def test_an_export_repeats_the_metric_on_record(digits: Search, tmp_path: Path) 
     assert f"accuracy {best.metrics['accuracy']:.6g}" in header
 
 
+@pytest.mark.slow
 def test_an_export_repeats_the_metric_of_a_cohort(tmp_path: Path) -> None:
     search = nas.search(
         write_space(tmp_path), task="digits", trials=4, budget={"epochs": 2}, engine={"name": "inline", "batch": 4}, seed=7,
@@ -120,7 +121,8 @@ def without_time(trials: tuple[TrialRecord, ...]) -> list[TrialRecord]:
     return [replace(one, seconds=0.0) for one in trials]
 
 
-@pytest.mark.parametrize("sampler", ["tpe", pytest.param("nsga2", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("sampler", ["tpe", "nsga2"])
 def test_one_worker_of_ray_is_as_inline(tmp_path: Path, sampler: str) -> None:
     task = write_task(tmp_path)
     inline = run(tmp_path, "inline", "inline", task, trials=14, sampler=sampler)

@@ -12,6 +12,7 @@ import nas
 from evaluators.tasks import Task
 
 
+@pytest.mark.slow
 def test_onnx_repeats_the_metric_on_record(tmp_path: Path) -> None:
     found = nas.search(
         write_space(tmp_path), task="digits", trials=2, budget={"epochs": 2}, seed=7, directory=str(tmp_path / "run")

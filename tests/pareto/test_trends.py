@@ -30,7 +30,7 @@ def test_rho_is_scipys(seed: int) -> None:
     assert rank_correlation(x, y, draws=5)[0] == pytest.approx(stats.spearmanr(x, y).statistic)
 
 
-@pytest.mark.parametrize("n", [5, 7])
+@pytest.mark.parametrize("n", [5, pytest.param(7, marks=pytest.mark.slow)])
 def test_p_is_scipys_over_all_permutations(n: int) -> None:
     rng = np.random.default_rng(n)
     for _ in range(4):

@@ -59,7 +59,7 @@ def test_a_space_is_sound_documented_and_cited(name: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_costs_of_some_draws(name: str) -> None:
     space, rng = small(name), Random(1)
-    for _ in range(4 if name == "nasbench201" else 12):
+    for _ in range(4):
         assert_costs_are_torchs(space, space.sample(rng))
 
 

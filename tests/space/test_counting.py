@@ -187,6 +187,7 @@ def test_a_large_grammar_is_counted_exactly() -> None:
     assert recursive(14, nodes=20_000).count() == Count(2 * ways)
 
 
+@pytest.mark.slow
 def test_more_than_a_float_holds() -> None:
     wide = small(
         "for i in range(150):\n    x = f(x)\nreturn linear(x, targets)",

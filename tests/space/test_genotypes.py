@@ -87,7 +87,7 @@ def test_a_replay_that_the_rules_reject() -> None:
     with pytest.raises(Rejected) as rejected:
         space.replay({"a": 7, "b": 1})
     assert rejected.value.rule == "a < 5" and rejected.value.genotype == {"a": 7, "b": 1}
-    with pytest.raises(SpaceError, match="none of 2,000 draws is accepted"):
+    with pytest.raises(SpaceError, match="none of 200 draws is accepted"):
         space.replay({"a": 7}, random.Random(0))
     assert space.replay({"a": 4}, random.Random(0)).genotype["a"] == 4
 

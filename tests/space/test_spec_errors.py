@@ -36,27 +36,23 @@ def error_of(text: str, name: str) -> SpaceError:
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_a_mistake_has_its_message(path: Path) -> None:
-    message = str(error_of(path.read_text(encoding="utf-8"), path.name))
+    """And its caret stands under a character of the line that is shown."""
+    text = path.read_text(encoding="utf-8")
+    error = error_of(text, path.name)
     golden = path.with_suffix(".txt")
     if os.environ.get("UPDATE_GOLDEN"):
-        golden.write_text(message + "\n", encoding="utf-8")
-    assert message + "\n" == golden.read_text(encoding="utf-8")
+        golden.write_text(f"{error}\n", encoding="utf-8")
+    assert f"{error}\n" == golden.read_text(encoding="utf-8")
+    lines = text.splitlines()
+    for fault in error.faults:
+        if fault.place is not None:
+            assert fault.place.file == path.name
+            assert fault.place.text == lines[fault.place.line - 1]
+            assert 1 <= fault.place.column <= len(fault.place.text) + 1  # one beyond: what is missing at the end
+        assert fault.message.strip()
+        assert fault.message[0].islower() or not fault.message[0].isalpha() or fault.message.startswith("YAML")
 
 
 def test_every_message_belongs_to_a_mistake() -> None:
     assert [path.stem for path in sorted(FOLDER.glob("*.txt"))] == [path.stem for path in FILES]
     assert len(FILES) >= 60
-
-
-@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
-def test_a_place_lies_in_the_file(path: Path) -> None:
-    """The caret stands under a character of the line that is shown."""
-    text = path.read_text(encoding="utf-8")
-    lines = text.splitlines()
-    for fault in error_of(text, path.name).faults:
-        if fault.place is not None:
-            assert fault.place.file == path.name
-            assert fault.place.text == lines[fault.place.line - 1]
-            assert 1 <= fault.place.column <= len(fault.place.text) + 1  # one beyond: what is missing at the end
-            assert fault.message.strip()
-            assert fault.message[0].islower() or not fault.message[0].isalpha() or fault.message.startswith("YAML")

@@ -226,6 +226,7 @@ def test_a_curve_that_will_end_dominated_is_stopped_by_feasible_results_only() -
     assert goes_on(0.2, feasible=False)
 
 
+@pytest.mark.slow
 def test_on_recorded_curves_it_saves_compute_at_equal_hypervolume() -> None:
     """The numbers that `results/learning-curves` states, from the benchmark that made them."""
     benchmark = runpy.run_path(str(Path(__file__).parents[2] / "benchmarks" / "stopping.py"))
