@@ -86,10 +86,10 @@ def run(sampler: str, seed: int, seconds: float, work: Path) -> Run:
     return Run(sampler, seed, commit(), seconds, len(states), states.count("complete"), members)
 
 
-def run_missing(seeds: Sequence[int], seconds: float, path: Path, work: Path) -> None:
+def run_missing(arms: Sequence[str], seeds: Sequence[int], seconds: float, path: Path, work: Path) -> None:
     """Run what `path` lacks, two searches at a time."""
     done = {(run.sampler, run.seed) for run in load(path)}
-    turns = [(ARMS[(place + seed) % len(ARMS)], seed) for seed in seeds for place in range(len(ARMS))]
+    turns = [(arms[(place + seed) % len(arms)], seed) for seed in seeds for place in range(len(arms))]
     os.environ["OMP_NUM_THREADS"] = "1"
     with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("spawn")) as pool:
         for future in as_completed([pool.submit(run, *turn, seconds, work) for turn in turns if turn not in done]):
@@ -112,7 +112,8 @@ def tables(runs: Sequence[Run]) -> str:
     """Markdown: each sampler by itself, and `frontier` against the others, paired by seed."""
     lines = ["| sampler | tried | trained to the end | members | confirmed hypervolume |", "|---|---:|---:|---:|---:|"]
     scores = {(run.sampler, run.seed): run.volume for run in runs}
-    for arm in ARMS:
+    arms = [arm for arm in ARMS if any(run.sampler == arm for run in runs)]
+    for arm in arms:
         own = [run for run in runs if run.sampler == arm]
         counts = (
             statistics.mean(counts)
@@ -123,7 +124,7 @@ def tables(runs: Sequence[Run]) -> str:
         spread = statistics.stdev(values) if len(values) > 1 else 0.0
         lines.append(f"| {arm} | {shown} | {statistics.mean(values):.4f} ± {spread:.4f} |")
     lines += ["", "| sampler | against | difference | wins | p |", "|---|---|---:|---:|---:|"]
-    for other in ARMS[1:]:
+    for other in arms[1:]:
         seeds = [run.seed for run in runs if run.sampler == other and (ARMS[0], run.seed) in scores]
         ours, theirs = ([scores[arm, seed] for seed in seeds] for arm in (ARMS[0], other))
         mean, spread, wins, p = compared(ours, theirs)
@@ -134,15 +135,16 @@ def tables(runs: Sequence[Run]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--report", action="store_true", help="run nothing")
-    parser.add_argument("--seeds", type=int, nargs="+", default=SEEDS)
+    parser.add_argument("--arms", nargs="+", default=ARMS, choices=ARMS)
+    parser.add_argument("--seeds", type=int, nargs="+", help="1 to 5; with --report, all that were run")
     parser.add_argument("--seconds", type=float, default=90.0, help="of each search")
     parser.add_argument("--runs", type=Path, default=FOLDER / "runs.jsonl", help="the file with a line a run")
     parser.add_argument("--work", type=Path, default=Path("runs/samplers-at-equal-time"), help="for the searches")
     options = parser.parse_args()
     if not options.report:
         options.runs.parent.mkdir(parents=True, exist_ok=True)
-        run_missing(options.seeds, options.seconds, options.runs, options.work)
-    print(tables(load(options.runs)))
+        run_missing(options.arms, options.seeds or SEEDS, options.seconds, options.runs, options.work)
+    print(tables([one for one in load(options.runs) if one.seed in (options.seeds or [one.seed])]))
 
 
 if __name__ == "__main__":
