@@ -42,7 +42,7 @@ Array = NDArray[np.float64]
 GOLDEN = (math.sqrt(5) - 1) / 2
 N_FIRST_DRAWS = 8
 N_PROMISING = 6  # unseen designs that have children in the pool
-EVERY, DOUBT = 2, 2.0  # of so many proposals one is chosen as if beliefs were so many times as uncertain
+EVERY, DOUBT = 4, 2.0  # of so many proposals one is chosen as if beliefs were so many times as uncertain
 
 
 @dataclass(slots=True)
