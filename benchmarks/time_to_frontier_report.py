@@ -38,6 +38,9 @@ def reached(run: Run, target: float) -> float:
 def table(runs: Sequence[Run], targets_of: Sequence[str], scripts: Iterable[str], ladder: Iterable[str]) -> str:
     """One row an arm and task: seconds to the target, the ratio to ours, and what it had in the end.
 
+    Who never gets there, ours too, counts with all the time that it had: *≥* where only the other never did, *≤* where only
+    ours, *about* where both.
+
     Args:
         targets_of: the scripts of which the better one sets the target. ladder: its last step is ours.
     """
@@ -56,12 +59,13 @@ def table(runs: Sequence[Run], targets_of: Sequence[str], scripts: Iterable[str]
             took = {seed: reached(ofs[arm, seed], targets[seed]) for seed in seeds}
             shown = ", ".join("never" if math.isinf(one) else f"{one:.0f}" for one in took.values())
             pairs = [
-                (math.log(min(took[seed], ofs[arm, seed].times[-1])) - math.log(mine[seed]))
+                math.log(min(took[seed], ofs[arm, seed].times[-1]))
+                - math.log(min(mine[seed], ofs[ours, seed].times[-1]))
                 for seed in seeds
-                if math.isfinite(mine[seed])
             ]
-            more = "≥ " if any(map(math.isinf, took.values())) else ""
-            ratio = f"{more}{math.exp(statistics.fmean(pairs)):.1f}" if pairs and arm != ours else "–"
+            missed = any(map(math.isinf, took.values())), any(map(math.isinf, mine.values()))
+            sign = {(True, False): "≥ ", (False, True): "≤ ", (True, True): "about "}.get(missed, "")
+            ratio = f"{sign}{math.exp(statistics.fmean(pairs)):.1f}" if arm != ours else "–"
             final = [ofs[arm, seed].volumes[-1] for seed in seeds]
             spread = f" ± {statistics.stdev(final):.4f}" if len(final) > 1 else ""
             count = statistics.fmean(ofs[arm, seed].n_done for seed in seeds)
