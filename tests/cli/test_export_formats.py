@@ -44,6 +44,7 @@ def test_as_json(home: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert names(home) == ["model.pt", "model.py", "model.safetensors"]
 
 
+@pytest.mark.slow
 def test_a_refused_format_leaves_the_others(
     home: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

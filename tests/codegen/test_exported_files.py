@@ -63,6 +63,7 @@ def test_without_weights_the_seed_draws_them(tmp_path: Path, text: str) -> None:
     assert not one.verified
 
 
+@pytest.mark.slow
 def test_many_are_verified_at_once(tmp_path: Path) -> None:
     exports = []
     for seed in range(12):

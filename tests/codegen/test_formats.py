@@ -57,6 +57,7 @@ def names(folder: Path) -> list[str]:
     return sorted(one.name for one in folder.iterdir())
 
 
+@pytest.mark.slow
 def test_every_format_beside_the_file(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     graph = chain("layer_norm", "gelu")
     done = export(source(graph), None, tmp_path / "model.py", [SHAPE], seed=3, formats=EVERY, graph=graph)
@@ -70,6 +71,7 @@ def test_every_format_beside_the_file(tmp_path: Path, capfd: pytest.CaptureFixtu
     assert all(0 <= one.difference <= one.tolerance for one in done.formats)
 
 
+@pytest.mark.slow
 def test_a_reader_needs_nothing_of_ours(tmp_path: Path) -> None:
     import onnxruntime
     from safetensors.torch import load_file
@@ -91,6 +93,7 @@ def test_a_reader_needs_nothing_of_ours(tmp_path: Path) -> None:
     torch.testing.assert_close(torch.from_numpy(found), expected)
 
 
+@pytest.mark.slow
 def test_shared_weights_and_an_input_called_output(tmp_path: Path) -> None:
     builder = Builder({"output": type_(channels=6), "gate": type_(channels=6)})
     one, other = (builder.apply("linear", (i,), (6,), weights="shared") for i in (0, 1))

@@ -38,7 +38,7 @@ ENGINES = [
     pytest.param(Inline(), id="inline"),
     pytest.param(Inline(batch=4), id="inline-in-fours"),
     pytest.param(Processes(workers=1), id="processes-1"),
-    pytest.param(Processes(workers=2, batch=4), id="processes-2-in-fours"),
+    pytest.param(Processes(workers=2, batch=4), id="processes-2-in-fours", marks=pytest.mark.slow),
     pytest.param(RayEngine(workers=1), id="ray-1", marks=pytest.mark.slow),
     pytest.param(RayEngine(workers=2), id="ray-2", marks=pytest.mark.slow),
     pytest.param(RayEngine(workers=2, batch=4), id="ray-2-in-fours", marks=pytest.mark.slow),

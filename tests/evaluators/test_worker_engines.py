@@ -128,6 +128,7 @@ def test_an_interrupt_leaves_what_is_in_flight_untold(engine: str) -> None:
     assert driver.returncode == 0
 
 
+@pytest.mark.slow
 def test_lists_of_candidates_and_never_more_than_that_in_flight(engines: Engines, tmp_path: Path) -> None:
     study = MemoryStudy(20, stop=frozenset({5}))
     engines(workers=2, batch=3).run(study, Parabola("die once", tmp_path, pause=0.5))

@@ -198,6 +198,7 @@ def test_any_objectives(tmp_path: Path, study_of: Callable[..., StudyRecord], go
     assert [one["name"] for one in data["quantities"]][: len(goals)] == [goal.split()[1] for goal in goals]
 
 
+@pytest.mark.slow
 def test_thousands_of_candidates_are_a_few_megabytes(tmp_path: Path, families_of: Callable[..., StudyRecord]) -> None:
     path = write_report(families_of(5000), tmp_path / "report.html", artifacts=artifact)
     assert path.stat().st_size < 6e6

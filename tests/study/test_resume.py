@@ -57,6 +57,7 @@ def test_a_grid_goes_on_where_it_was(tmp_path: Path) -> None:
     assert facts(read_study(tmp_path / "parts")) == whole
 
 
+@pytest.mark.slow
 def test_cut_off_at_every_byte(tmp_path: Path) -> None:
     """The journal's last writes torn anywhere: an ask, a report, and the two writes of an outcome."""
     whole = uninterrupted(tmp_path / "whole", toys.conditional(), sampler="random", trials=4)

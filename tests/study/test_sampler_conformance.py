@@ -147,6 +147,7 @@ def test_on_shipped_spaces(tmp_path: Path, name: str, space: str, goal: str) -> 
     conforms(tmp_path, name, space, goal, trials=5 if name == "gp" else 7)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "space"), pairs(FEW_FAMILIES))
 def test_on_a_few_families(tmp_path: Path, name: str, space: str) -> None:
     conforms(tmp_path, name, space, "several", trials=5 if name == "gp" else 7)
