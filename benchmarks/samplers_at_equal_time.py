@@ -124,9 +124,7 @@ def tables(runs: Sequence[Run]) -> str:
         spread = statistics.stdev(values) if len(values) > 1 else 0.0
         lines.append(f"| {arm} | {shown} | {statistics.mean(values):.4f} ± {spread:.4f} |")
     lines += ["", "| sampler | against | difference | wins | p |", "|---|---|---:|---:|---:|"]
-    for other in arms if ARMS[0] in arms else ():
-        if other == ARMS[0]:
-            continue
+    for other in arms[1:] if ARMS[0] in arms else ():
         seeds = [run.seed for run in runs if run.sampler == other and (ARMS[0], run.seed) in scores]
         ours, theirs = ([scores[arm, seed] for seed in seeds] for arm in (ARMS[0], other))
         mean, spread, wins, p = compared(ours, theirs)

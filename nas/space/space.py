@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from math import inf
+from math import inf, prod
 from random import Random as Generator
 from typing import TYPE_CHECKING, Any
 
@@ -32,7 +32,7 @@ ASSUMED_SIZE = 64  # of an axis that neither a task nor the file's `sizes` gives
 MAX_DRAWS = 20_000  # without one that is accepted
 MUTATIONS = 20  # tries to change something
 MAX_STEPS = 600_000  # of all these draws together
-N_REPEATED = 100  # times that each set of decisions is drawn and refused, on average, before no new one is waited for
+ALL = 1 - 1e-9  # of what can be decided, added up in floats
 
 Genotype = Mapping[str, Value]
 
@@ -224,7 +224,8 @@ class Space:
         reasons: Counter[str] = Counter()
         steps = 0
         domains: Mapping[str, Domain] = {}
-        different: set[str] = set()
+        refused: set[str] = set()  # sets of decisions
+        covered = 0.0  # their share of all that can be decided
         for draws in range(1, attempts + 1):
             try:
                 return self.build(decider())
@@ -232,9 +233,10 @@ class Space:
                 reasons[rejected.rule] += 1
                 steps += rejected.steps
                 domains = rejected.domains
-                different.add(repr(rejected.genotype))
-                nothing_new = not rejected.genotype or draws >= N_REPEATED * len(different)
-                if nothing_new or steps > MAX_STEPS:
+                if (decided := repr(rejected.genotype)) not in refused:
+                    refused.add(decided)
+                    covered += prod(1 / domains[path].size for path in rejected.genotype)
+                if covered > ALL or steps > MAX_STEPS:  # whatever is decided is refused; or enough
                     attempts = draws
                     break
         listed = "\n".join(f"  {count / attempts:7.1%}  {rule}" for rule, count in reasons.most_common(5))
@@ -244,7 +246,8 @@ class Space:
             said = f"{where}the space has one candidate, without a decision, and it is rejected:\n{listed}"
         else:
             advice = "loosen the rules and limits, or check them for a contradiction"
-            said = f"{where}none of {attempts:,} draws is accepted; {advice}:\n{listed}"
+            which = "no candidate" if covered > ALL else f"none of {attempts:,} draws"
+            said = f"{where}{which} is accepted; {advice}:\n{listed}"
         nothing = NothingAccepted(Fault(said, place))
         nothing.reasons = reasons
         raise nothing

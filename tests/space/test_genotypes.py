@@ -9,7 +9,7 @@ import pytest
 from small_spaces import SEARCHED, Watched, recursive, small
 
 from nas.errors import SpaceError
-from nas.space import Architecture, GenotypeError, Rejected, Space, load_space, shipped_spaces
+from nas.space import Architecture, GenotypeError, Rejected, Space, load_space, shipped_spaces, space_from_text
 from nas.space.deciders import Mutation, Random
 
 
@@ -87,7 +87,7 @@ def test_a_replay_that_the_rules_reject() -> None:
     with pytest.raises(Rejected) as rejected:
         space.replay({"a": 7, "b": 1})
     assert rejected.value.rule == "a < 5" and rejected.value.genotype == {"a": 7, "b": 1}
-    with pytest.raises(SpaceError, match="none of 200 draws is accepted"):
+    with pytest.raises(SpaceError, match="none of 2,000 draws is accepted"):
         space.replay({"a": 7}, random.Random(0))
     assert space.replay({"a": 4}, random.Random(0)).genotype["a"] == 4
 
@@ -273,3 +273,23 @@ def test_paths_of_nested_calls_and_loops() -> None:
 def test_random_is_a_decider() -> None:
     space = small("return linear(linear(x, n), targets)", choose="{n: {int: [1, 9]}}")
     assert space.build(Random(random.Random(0))).genotype == space.sample(random.Random(0)).genotype
+
+
+def test_one_design_of_a_thousand_is_found() -> None:
+    """Rules that refuse after the first decisions hide nothing of what the later ones would be."""
+    names = "abcdefghij"
+    choose = ", ".join(f"{name}: [off_, on_]" for name in names)
+    rules = ", ".join(f"{name} == 'on_'" for name in names)
+    space = space_from_text(
+        f"space: rare\ninputs: {{x: [features]}}\noutputs: [targets]\nsizes: {{features: 4, targets: 2}}\n"
+        f"choose: {{{choose}}}\nrequire: [{rules}]\nmodel: |\n  return linear(x, targets)\n"
+    )
+    assert set(space.sample(random.Random(0)).genotype.values()) == {"on_"}
+
+
+def test_a_rare_option_is_waited_for() -> None:
+    space = space_from_text(
+        "space: rare\ninputs: {x: [features]}\noutputs: [targets]\nsizes: {features: 4, targets: 2}\n"
+        "choose: {a: {choice: [off_, on_], weights: [999, 1]}}\nrequire: [a == 'on_']\nmodel: |\n  return linear(x, targets)\n"
+    )
+    assert space.sample(random.Random(0)).genotype["a"] == "on_"

@@ -231,6 +231,6 @@ def test_nothing_is_accepted() -> None:
     space = small(THREE, choose=CHOOSE, require='["a < b", "b < a", "c > 0"]')
     with pytest.raises(
         SpaceError,
-        match=r"(?s)none of .* draws is accepted; loosen the rules and limits, or check them for a contradiction:.*% ",
+        match=r"(?s)no candidate is accepted; loosen the rules and limits, or check them for a contradiction:.*% ",
     ):
         space.sample(random.Random(0))

@@ -148,7 +148,7 @@ def test_a_candidate_whose_lowest_value_breaks_the_rule_is_rejected_by_it() -> N
         space.replay(genotype)
     assert rejected.value.rule == "params <= budget"
     assert "hidden" not in rejected.value.genotype and "hidden" not in rejected.value.domains
-    with pytest.raises(SpaceError, match=r"none of .* draws is accepted[\s\S]*params <= budget / 10") as nothing:
+    with pytest.raises(SpaceError, match=r"no candidate is accepted[\s\S]*params <= budget / 10") as nothing:
         solving("params <= budget / 10", "int: [500, 600]").sample(random.Random(0))
     assert nothing.value.faults[0].place is not None
 
